@@ -1,0 +1,1 @@
+"""Raw datasets to COCO: one reader per dataset, one writer."""

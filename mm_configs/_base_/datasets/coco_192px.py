@@ -1,0 +1,9 @@
+"""Images fitted into 192 x 192 pixels."""
+_base_ = './coco_320px.py'
+train_pipeline = _base_.train_pipeline
+train_pipeline[2].update(scale=(192, 192))
+test_pipeline = _base_.test_pipeline
+test_pipeline[1].update(scale=(192, 192))
+train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader

@@ -1,0 +1,20 @@
+"""Faster R-CNN small enough for a CPU: MobileNetV2 (Sandler et al. 2018), 128-channel FPN, fewer proposals."""
+_base_ = 'mmdet::_base_/models/faster-rcnn_r50_fpn.py'
+
+default_scope = 'mmdet'
+model = dict(
+    data_preprocessor=dict(mean=[128.] * 3, std=[128.] * 3),
+    backbone=dict(
+        _delete_=True, type='MobileNetV2', out_indices=(1, 2, 4, 7), norm_eval=True,
+        init_cfg=dict(type='Pretrained', checkpoint='weights://mobilenet_v2_imagenet1k', prefix='backbone')),
+    neck=dict(in_channels=[24, 32, 96, 1280], out_channels=128),
+    rpn_head=dict(in_channels=128, feat_channels=128),
+    roi_head=dict(
+        bbox_roi_extractor=dict(out_channels=128),
+        bbox_head=dict(in_channels=128, fc_out_channels=256, num_classes=1)),
+    train_cfg=dict(
+        rpn_proposal=dict(nms_pre=500, max_per_img=200),
+        rcnn=dict(sampler=dict(num=128))),
+    test_cfg=dict(
+        rpn=dict(nms_pre=300, max_per_img=100),
+        rcnn=dict(max_per_img=10)))

@@ -1,0 +1,7 @@
+"""GANs count iterations; generator and discriminator are wrapped one by one on several GPUs."""
+_base_ = './default.py'
+default_scope = 'mmagic'
+log_processor = dict(by_epoch=False)
+model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel', broadcast_buffers=False)
+default_hooks = dict(checkpoint=dict(by_epoch=False, interval=1000))
+custom_hooks = [dict(type='SampleGridHook', interval=1000, columns=16)]

@@ -1,0 +1,6 @@
+"""Square crops, from scratch.
+
+Random weights instead of ImageNet's; otherwise mobilenet-v2_square.py.
+"""
+_base_ = './mobilenet-v2_square.py'
+model = dict(backbone=dict(init_cfg=None))

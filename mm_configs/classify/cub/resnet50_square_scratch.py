@@ -1,0 +1,6 @@
+"""Square crops, from scratch.
+
+Random weights instead of ImageNet's; otherwise resnet50_square.py.
+"""
+_base_ = './resnet50_square.py'
+model = dict(backbone=dict(init_cfg=None))

@@ -1,0 +1,257 @@
+"""Train the same classifier on several training sets and say which one helped, and how surely.
+
+    python -m pipelines.classify --data work_dirs/dogs --out work_dirs/dogs/classify --seeds 0 1 2 \\
+        --rows mm_configs/classify/dogs/resnet50_{full,box,square,square_synth,square_scratch}.py
+
+A row of the table is an mmpretrain config; the first one is the row that the others are compared with. Each row is
+trained once per seed on train, its epoch chosen on val, and read once on the official test:
+
+    models/classify/<row>-seed<k>/   model.pth, config.py, metrics.jsonl, test.json, logs/ (TensorBoard, checkpoints)
+    --out                            table.json, table.txt, predictions/<row>-seed<k>.json
+
+Only runs whose config, lists or images changed are trained again. Intervals are bootstrapped over test images, p values
+are McNemar's, Holm-corrected (pipelines/core/statistics.py).
+"""
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import multiprocessing
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.core import configs, lineage, manifest
+from pipelines.core.errors import InputError, command
+
+PACKAGES = ('torch', 'onedl-mmengine', 'onedl-mmpretrain')
+IMAGES = {'crop/full': 'convert/images'}  # a link: its files are recorded as what crop read
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: a row of the table and a seed."""
+    data: Path
+    config: Path
+    seed: int
+    models: Path
+    options: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return f'{self.config.stem}-seed{self.seed}'
+
+    @property
+    def folder(self) -> Path:
+        return self.models / self.name
+
+    def parameters(self) -> dict:
+        return dict(config=self.config.name, config_sha256=configs.digest(self.config, list(self.options)), seed=self.seed)
+
+    def load(self):
+        from pipelines.openmm import config as mm
+        classes, _ = lineage.read_list(self.data / 'crop' / 'full_test.json')
+        return mm.load(self.config, data_root=self.data, num_classes=len(classes), options=self.options)
+
+    def inputs(self) -> dict[str, Path | dict]:
+        """What the training reads. The config decides, but parsing it is left out where an equal one was parsed before."""
+        from pipelines.openmm import weights
+        files = weights.check(self.config)
+        try:
+            before = manifest.load(self.folder)
+            names = [row['path'] for row in before['inputs'] if row['path'] not in files]
+            known = before['parameters'] == self.parameters()
+        except OSError:
+            known = False
+        if not known:
+            from pipelines.openmm import classification
+            found = [name for lists in classification.lists(self.load()).values() for name in lists]
+            folders = ['synth/images' if name.startswith('synth/') else name.rsplit('_', 1)[0] for name in found]
+            names = sorted({*found, *(IMAGES.get(folder, folder) for folder in folders)})
+        recorded: dict[str, dict] = {}
+        for stage in {name.split('/')[0] for name in names} - {'convert'} | {'crop'}:
+            rows = manifest.recorded(self.data / stage)
+            recorded |= {path if '/' in path else f'{stage}/{path}': row for path, row in rows.items()}
+        missing = [name for name in names if name not in recorded]
+        if missing:
+            raise InputError(self.data / missing[0], expected=f'what {self.config} reads', found='nothing',
+                             remedy='correct the file name in the config, or run make crop synth again')
+        return {**files, **{name: recorded[name] for name in names}}
+
+
+def train(run: Run) -> None:
+    """Train one run and read the test list with it; or find it up to date."""
+    inputs = run.inputs()
+
+    def build(folder: Path) -> None:
+        from pipelines.openmm import classification, training, weights
+        cfg = run.load()
+        names = classification.lists(cfg)
+        classes, test = lineage.read_list(run.data / names['test'][0])
+        for name in names['train']:
+            lineage.check_training_list(run.data / name, {row['image_id'] for row in test})
+        chosen = training.train(cfg, folder, seed=run.seed, title=f'[classify] {run.name}')
+        scores = classification.predict(cfg, weights.load(folder / 'model.pth'))
+        if len(scores) != len(test):
+            raise RuntimeError(f'{len(scores)} predictions for {len(test)} test images')
+        result = dict(classes=classes, image_id=[row['image_id'] for row in test], label=[row['gt_label'] for row in test],
+                      scores=[[round(float(value), 5) for value in row] for row in scores],
+                      best_epoch=chosen.get('best_epoch'), train_images=classification.train_images(cfg))
+        (folder / 'test.json').write_text(json.dumps(result))
+
+    manifest.produce(run.folder, f'classify: {run.name}', run.parameters(), inputs, build, packages=PACKAGES, resume=True)
+
+
+def _start_worker(devices: multiprocessing.Queue, gpus: bool) -> None:
+    """Give a worker process one device: a GPU, or one CPU thread."""
+    device = devices.get()
+    if gpus:
+        os.environ['CUDA_VISIBLE_DEVICES'] = str(device)
+    os.environ['TQDM_POSITION'] = str(device + 1)  # its own line below the bar over all runs
+
+
+def train_all(runs: list[Run], jobs: int | None) -> None:
+    """Train what is not up to date, several runs at a time: one per GPU, else one per free CPU."""
+    outdated = [run for run in runs if not manifest.is_current(run.folder, f'classify: {run.name}', run.parameters(),
+                                                               run.inputs(), packages=PACKAGES)]
+    if len(outdated) < len(runs):
+        print(f'[classify] {len(runs) - len(outdated)} of {len(runs)} runs are up to date')
+    if not outdated:
+        return
+    from tqdm import tqdm
+
+    from pipelines.openmm import threads
+    free = threads.set_threads()
+
+    import torch
+    gpus = torch.cuda.device_count()
+    jobs = min(jobs or gpus or free, len(outdated))
+    if not gpus:
+        os.environ['OMP_NUM_THREADS'] = str(max(1, free // jobs))
+    if jobs == 1:
+        for number, run in enumerate(outdated, 1):
+            print(f'[classify] run {number} of {len(outdated)}')
+            train(run)
+        return
+    context = multiprocessing.get_context('spawn')
+    devices = context.Queue()
+    for number in range(jobs):
+        devices.put(number % max(gpus, 1) if gpus else number)
+    with ProcessPoolExecutor(jobs, context, _start_worker, (devices, bool(gpus))) as pool:
+        done = as_completed([pool.submit(train, run) for run in outdated])
+        for future in tqdm(done, '[classify] runs', len(outdated), unit='run', dynamic_ncols=True):
+            future.result()
+
+
+def tabulate(runs: list[Run]) -> dict:
+    """The table of `docs/formats.md` from the runs' predictions."""
+    import numpy as np
+
+    from pipelines.core import statistics
+    by_row: dict[str, list[dict]] = {}
+    for run in runs:
+        by_row.setdefault(run.config.stem, []).append(manifest.read_json(run.folder / 'test.json'))
+    first = next(iter(by_row.values()))[0]
+    classes, labels = first['classes'], np.array(first['label'])
+    for results in by_row.values():
+        for result in results:
+            if result['image_id'] != first['image_id']:
+                raise RuntimeError('the rows were not read on the same test images')
+    scores = {name: np.array([result['scores'] for result in results]) for name, results in by_row.items()}
+    differences = statistics.differences(labels, scores, next(iter(scores)))
+    rows = []
+    for name, results in by_row.items():
+        config = next(run.config for run in runs if run.config.stem == name)
+        per_seed = {}
+        for run, result, score in zip((run for run in runs if run.config.stem == name), results, scores[name]):
+            top1 = score.argmax(1)
+            per_seed[str(run.seed)] = dict(top1=float((top1 == labels).mean()),
+                                           top5=float(statistics.top_k(labels, score, 5).mean()),
+                                           macro_f1=statistics.summary(labels, score[None])['macro_f1'],
+                                           best_epoch=result['best_epoch'])
+        rows.append(dict(name=name, title=title(config), config=config.name, train_images=results[0]['train_images'],
+                         runs=per_seed, **statistics.summary(labels, scores[name]), difference=differences[name]))
+    return dict(classes=classes, seeds=sorted({run.seed for run in runs}), reference=rows[0]['name'],
+                test_images=len(labels), rows=rows)
+
+
+def title(config: Path) -> str:
+    """The first line of a config's docstring."""
+    docstring = ast.get_docstring(ast.parse(config.read_text(encoding='utf-8'))) or config.stem
+    return docstring.splitlines()[0].rstrip('.')
+
+
+def as_text(table: dict) -> str:
+    """The table for a terminal."""
+    def share(value: float) -> str:
+        return f'{100 * value:.1f}'
+
+    lines = [f'{"":28} {"train":>6} {"top-1 [95 %]":>20} {"top-5":>6} {"F1":>6}   difference to {table["rows"][0]["title"]}']
+    for row in table['rows']:
+        low, high = map(share, row['top1_interval'])
+        against = '(reference)'
+        if difference := row['difference']:
+            against = (f'{100 * difference["value"]:+.1f} [{100 * difference["interval"][0]:+.1f}, '
+                       f'{100 * difference["interval"][1]:+.1f}] p {difference["p_holm"]:.3f}: {difference["verdict"]}')
+        lines.append(f'{row["title"][:28]:28} {row["train_images"]:6} {share(row["top1"]) + f" [{low}, {high}]":>20} '
+                     f'{share(row["top5"]):>6} {share(row["macro_f1"]):>6}   {against}')
+    return '\n'.join(lines)
+
+
+def classify(data: Path, out: Path, models: Path, *, rows: list[Path], seeds: list[int], jobs: int | None = None,
+             options: tuple[str, ...] = ()) -> dict:
+    """Run the stage.
+
+    Args:
+        data: folder of a dataset: holds crop/ and, for rows that use it, synth/.
+        out: gets the table and the predictions.
+        models: gets a folder per run.
+        rows: mmpretrain configs; the first is the one compared with.
+        seeds: each row is trained with each.
+        jobs: runs at the same time; None: one per GPU, else one per free CPU.
+        options: ``key=value`` overrides of all the configs.
+    Returns:
+        the manifest of ``out``.
+    Raises:
+        InputError: missing or unfitting lists, configs or weights.
+    """
+    runs = [Run(data, config, seed, models, tuple(options)) for config in rows for seed in seeds]
+    train_all(runs, jobs)
+
+    def build(folder: Path) -> None:
+        (folder / 'predictions').mkdir()
+        for run in runs:
+            manifest.write_json(folder / 'predictions' / f'{run.name}.json', manifest.read_json(run.folder / 'test.json'))
+        table = tabulate(runs)
+        manifest.write_json(folder / 'table.json', table)
+        (folder / 'table.txt').write_text(as_text(table) + '\n')
+
+    manifest.produce(out, 'classify', dict(rows=[row.name for row in rows], seeds=seeds),
+                     {f'models/classify/{run.name}/test.json': run.folder / 'test.json' for run in runs}, build,
+                     packages=('scikit-learn', 'scipy'))
+    print((out / 'table.txt').read_text(), end='')
+    return manifest.load(out)
+
+
+@command
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog='python -m pipelines.classify', description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--data', type=Path, required=True, help='folder of the dataset, with crop/ and synth/ in it')
+    parser.add_argument('--out', type=Path, required=True, help='folder for the table')
+    parser.add_argument('--models', type=Path, help='folder for the runs (default: OUT/../models/classify)')
+    parser.add_argument('--rows', type=Path, nargs='+', required=True, metavar='CONFIG',
+                        help='mm configs, a row each; the first is compared with')
+    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], help='(default: 0 1 2)')
+    parser.add_argument('--jobs', type=int, help='runs at the same time (default: one per GPU, else one per free CPU)')
+    parser.add_argument('--cfg-options', nargs='*', default=[], metavar='KEY=VALUE', help='overrides for all the rows')
+    args = parser.parse_args(argv)
+    classify(args.data, args.out, args.models or args.out.absolute().parent / 'models' / 'classify', rows=args.rows,
+             seeds=args.seeds, jobs=args.jobs, options=tuple(args.cfg_options))
+
+
+if __name__ == '__main__':
+    sys.exit(main())

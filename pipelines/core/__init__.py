@@ -1,0 +1,1 @@
+"""Formats, boxes, images, manifests: no torch and no OpenMMLab in here."""

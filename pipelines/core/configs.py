@@ -1,0 +1,53 @@
+"""What a stage can know of an mm config without importing mmengine: the files it is made of, and their hash."""
+from __future__ import annotations
+
+import ast
+import hashlib
+from pathlib import Path
+
+from pipelines.core.errors import InputError
+
+
+def files(path: Path) -> list[Path]:
+    """A config and all its local bases, bases first, each once. Bases in a library (``mmdet::...``) are left out.
+
+    Raises:
+        InputError: a file that is not there or is no Python.
+    """
+    found: list[Path] = []
+
+    def visit(config: Path, child: Path | None) -> None:
+        try:
+            tree = ast.parse(config.read_text(encoding='utf-8'))
+        except FileNotFoundError:
+            raise InputError(child or config, expected=f'the config {config}', found='nothing',
+                             remedy='correct the path; the configs are in mm_configs/') from None
+        except SyntaxError as error:
+            raise InputError(f'{config}:{error.lineno}', expected='a Python config', found=error.msg,
+                             remedy='mend that line') from None
+        for node in tree.body:
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], 'id', '') == '_base_':
+                bases = ast.literal_eval(node.value)
+                for base in [bases] if isinstance(bases, str) else bases:
+                    if '::' not in base:
+                        visit((config.parent / base).resolve(), config)
+        if config not in found:
+            found.append(config)
+
+    visit(path.resolve(), None)
+    return found
+
+
+def digest(path: Path, options: list[str] | None = None) -> str:
+    """SHA-256 of what a config and its bases say; comments, docstrings and layout do not count.
+
+    Args:
+        options: ``key=value`` overrides from the command line.
+    """
+    total = hashlib.sha256(repr(sorted(options or [])).encode())
+    for file in files(path):
+        tree = ast.parse(file.read_text(encoding='utf-8'))
+        tree.body = [node for node in tree.body
+                     if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))]
+        total.update(f'{file.name}\n{ast.dump(tree)}\n'.encode())
+    return total.hexdigest()

@@ -1,0 +1,224 @@
+"""Manifests: what a folder was made from, so that nothing is made twice and nothing is half made.
+
+`produce` runs a build into a hidden sibling folder and renames it into place, manifest last. A later call with the
+same parameters and the same input bytes, onto untouched outputs, returns at once. A manifest has no time stamps and no
+absolute paths: equal inputs give equal bytes.
+
+Beside ``crop/`` lie ``.crop.lock`` (one writer at a time), ``.crop.staging`` (a build under way, kept for resuming
+where the build can resume) and ``.crop.stat.json`` (size and mtime of what was hashed, so that 41,160 crops are
+checked without being read).
+"""
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from pipelines import __version__
+from pipelines.core.errors import InputError
+
+NAME = 'manifest.json'
+LOGS = 'logs'  # a folder of this name is kept with a result but is no part of it: TensorBoard events, checkpoints
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON so that a reader, or a crash, sees the old file or the new one."""
+    partial = path.with_name(f'.{path.name}.partial')
+    with partial.open('w', encoding='utf-8') as stream:
+        json.dump(content, stream, indent=1, ensure_ascii=False, allow_nan=False)
+        stream.write('\n')
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(path)
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding='utf-8'))
+
+
+def sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open('rb') as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def link(path: Path, target: str) -> None:
+    """Make ``path`` a symbolic link to ``target``, replacing a link that says otherwise.
+
+    Links are no part of a manifest, so a stage calls this after `produce` as well: it mends one that dangles because
+    the data were moved.
+    """
+    if path.is_symlink() and os.readlink(path) == target:
+        return
+    partial = path.with_name(f'.{path.name}.partial')
+    partial.unlink(missing_ok=True)
+    partial.symlink_to(target)
+    partial.replace(path)
+
+
+def _files(root: Path) -> list[tuple[str, os.stat_result]]:
+    """Every file below root, as (path relative to root, stat), sorted by path."""
+    if root.is_file():
+        return [('', root.stat())]
+    found, stack = [], [(str(root), '')]
+    while stack:
+        folder, prefix = stack.pop()
+        for entry in os.scandir(folder):
+            if entry.is_dir():
+                stack.append((entry.path, f'{prefix}{entry.name}/'))
+            else:
+                found.append((prefix + entry.name, entry.stat()))
+    return sorted(found)
+
+
+def fingerprint(path: Path, cache: dict[str, list]) -> tuple[str, int]:
+    """SHA-256 of a file, or of a folder's (relative path, SHA-256) rows, and the number of files.
+
+    Args:
+        path: a file or folder; links are followed.
+        cache: by absolute path, (digest of sizes and mtimes, sha256, count) as of an earlier call; updated here.
+    """
+    files = _files(path)
+    stats = hashlib.sha256(repr([(name, s.st_size, s.st_mtime_ns, s.st_ino) for name, s in files]).encode()).hexdigest()
+    key = str(path.absolute())
+    if cache.get(key, [''])[0] != stats:
+        if path.is_file():
+            digest = sha256(path)
+        else:
+            with ThreadPoolExecutor() as pool:
+                digests = pool.map(lambda row: sha256(path / row[0]), files)
+                rows = ''.join(f'{sha}  {name}\n' for (name, _), sha in zip(files, digests))
+            digest = hashlib.sha256(rows.encode()).hexdigest()
+        cache[key] = [stats, digest, len(files)]
+    return cache[key][1], cache[key][2]
+
+
+def _rows(paths: Mapping[str, Path | dict], cache: dict[str, list]) -> list[dict]:
+    rows = []
+    for name, path in sorted(paths.items()):
+        digest, count = (path['sha256'], path['count']) if isinstance(path, dict) else fingerprint(path, cache)
+        rows.append(dict(path=name, sha256=digest, count=count))
+    return rows
+
+
+def recorded(folder: Path) -> dict[str, dict]:
+    """By path, the rows of a manifest's inputs and outputs: what `produce` takes in place of reading the files again.
+
+    Raises:
+        InputError: no manifest.
+    """
+    try:
+        content = load(folder)
+    except OSError:
+        raise InputError(folder / NAME, expected='the result of a stage', found='nothing',
+                         remedy=f'run that stage first: make {folder.name}') from None
+    return {row['path']: row for row in content['inputs'] + content['outputs']}
+
+
+def _outputs(folder: Path) -> dict[str, Path]:
+    return {entry.name: entry for entry in folder.iterdir()
+            if entry.name not in (NAME, LOGS) and not entry.is_symlink() and not entry.name.startswith('.')}
+
+
+def load(folder: Path) -> dict:
+    return read_json(folder / NAME)
+
+
+def _head(stage: str, parameters: Mapping[str, Any], inputs: Mapping[str, Path | dict], packages: tuple[str, ...],
+          cache: dict[str, list]) -> dict:
+    return dict(stage=stage, parameters=json.loads(json.dumps(parameters)), inputs=_rows(inputs, cache),
+                versions={'fgic': __version__, **{name: metadata.version(name) for name in sorted(packages)}})
+
+
+def _cache(path: Path) -> dict[str, list]:
+    try:
+        return read_json(path)
+    except (OSError, ValueError):
+        return {}
+
+
+def is_current(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Mapping[str, Path | dict], *,
+               packages: tuple[str, ...] = ()) -> bool:
+    """Whether `produce` with these arguments would find ``out`` up to date."""
+    out = out.absolute()
+    cache = _cache(out.with_name(f'.{out.name}.stat.json'))
+    return _current(out, _head(stage, parameters, inputs, packages, cache), cache)
+
+
+def _current(out: Path, head: dict, cache: dict[str, list]) -> bool:
+    try:
+        found = load(out)
+    except (OSError, ValueError):
+        return False
+    return {key: found.get(key) for key in head} == head and found.get('outputs') == _rows(_outputs(out), cache)
+
+
+def _publish(staging: Path, out: Path, old: Path) -> None:
+    if out.exists():
+        out.rename(old)
+    staging.rename(out)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def produce(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Mapping[str, Path | dict],
+            build: Callable[[Path], None], *, packages: tuple[str, ...] = (), resume: bool = False) -> bool:
+    """Make ``out`` with ``build``, unless it is already there, made from the same parameters and bytes.
+
+    Args:
+        out: the result's folder.
+        stage: recorded, and printed in front of "up to date".
+        parameters: JSON values; no absolute paths.
+        inputs: files and folders read by the build, by the name they are recorded under; or rows that another
+            stage's manifest has of them (`recorded`).
+        build: fills the (empty) folder it is given.
+        packages: distributions whose versions are recorded and, changed, make a result outdated.
+        resume: the build can go on in the folder that an interrupted one left.
+    Returns:
+        whether anything was built.
+    """
+    out = out.absolute()
+    if out.is_dir() and any(out.iterdir()) and not (out / NAME).exists():
+        raise InputError(out, expected='a folder that a stage wrote, or none', found=f'a folder without {NAME}',
+                         remedy='choose another --out, or move that folder away')
+    out.parent.mkdir(parents=True, exist_ok=True)
+    side = {kind: out.with_name(f'.{out.name}.{kind}') for kind in ('lock', 'staging', 'old', 'stat.json', 'key')}
+    lock = FileLock(side['lock'])
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f'[{stage}] another process is writing {out}; waiting for it', flush=True)
+        lock.acquire()
+    with lock:
+        if side['old'].exists() and not out.exists():
+            side['old'].rename(out)
+        shutil.rmtree(side['old'], ignore_errors=True)
+        cache = _cache(side['stat.json'])
+        head = _head(stage, parameters, inputs, packages, cache)
+        if _current(out, head, cache):
+            write_json(side['stat.json'], cache)
+            print(f'[{stage}] up to date', flush=True)
+            return False
+
+        staging, key = side['staging'], json.dumps(head, sort_keys=True)
+        if not (resume and side['key'].exists() and side['key'].read_text() == key):
+            shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(exist_ok=True)
+        if resume:
+            side['key'].write_text(key)
+        build(staging)
+        write_json(staging / NAME, dict(head, outputs=_rows(_outputs(staging), cache)))
+        _publish(staging, out, side['old'])
+        side['key'].unlink(missing_ok=True)
+        renamed = {k.replace(str(staging), str(out), 1): v for k, v in cache.items()}
+        write_json(side['stat.json'], renamed)
+    return True

@@ -1,0 +1,86 @@
+"""mm configs, loaded for one dataset and checked against its data before anything is built.
+
+A config reads what belongs to the data and the machine from the environment, with the official dataset's values as
+defaults, so that it also works with the libraries' own tools:
+
+    data_root = '{{$FGIC_DATA_ROOT:work_dirs/dogs/crop}}'
+    num_classes = {{'$FGIC_NUM_CLASSES:120'}}
+"""
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.core.errors import InputError
+
+if TYPE_CHECKING:
+    from mmengine import Config
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    old = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in old.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def load(path: Path, *, data_root: Path, num_classes: int, options: Sequence[str] = ()) -> Config:
+    """Parse a config for the data at hand and import the library it names in ``default_scope``.
+
+    Args:
+        path: the config file.
+        data_root: the folder the config's file names are relative to.
+        num_classes: of the data; the config's own must agree wherever it says one.
+        options: ``key.of.config=value`` overrides, as in ``--cfg-options``.
+    Raises:
+        InputError: an unreadable config, or one that does not fit the data.
+    """
+    from mmengine import Config, DictAction
+    from mmengine.logging import MMLogger
+
+    from pipelines.openmm import scope
+
+    MMLogger.get_current_instance().setLevel('WARNING')  # or it prints every variable it substitutes
+    with _environment(FGIC_DATA_ROOT=str(data_root), FGIC_NUM_CLASSES=str(num_classes)):
+        try:
+            cfg = Config.fromfile(str(path), lazy_import=False)
+        except (OSError, SyntaxError, KeyError, AttributeError, NameError, TypeError) as error:
+            raise InputError(path, expected='an mm config', found=f'{type(error).__name__}: {error}',
+                             remedy='compare it with its neighbours in mm_configs/') from None
+    overrides = {}
+    for option in options:
+        key, separator, value = option.partition('=')
+        if not separator:
+            raise InputError('--cfg-options', expected='key=value', found=option, remedy='e.g. train_cfg.max_epochs=3')
+        overrides[key] = DictAction._parse_iterable(value)
+    cfg.merge_from_dict(overrides)
+    check_num_classes(cfg, path, 1 if cfg.get('class_agnostic') else num_classes)
+    scope.enter(cfg.default_scope)
+    return cfg
+
+
+def _walk(node: Any, where: str = '') -> Iterator[tuple[str, Any]]:
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, (list, tuple)) else ()
+    for key, value in items:
+        name = f'{where}.{key}' if where else str(key)
+        yield name, value
+        yield from _walk(value, name)
+
+
+def check_num_classes(cfg: Config, path: Path, expected: int) -> None:
+    """Every ``num_classes`` of a config fits the data.
+
+    Raises:
+        InputError: names the key and both numbers.
+    """
+    for key, value in _walk(cfg._cfg_dict.to_dict()):
+        if key.endswith('num_classes') and value != expected:
+            raise InputError(f'{path}, {key}', expected=f'{expected}, the number of classes in the data',
+                             found=str(value), remedy='take the line out of the config: the number comes from the data')

@@ -1,0 +1,112 @@
+"""MMDetection, for datasets whose images hold animals of one fine class: a dataset, a metric, and inference."""
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmdet.datasets import CocoDataset
+from mmdet.registry import DATASETS, METRICS
+from mmengine.evaluator import BaseMetric
+
+from pipelines.core import boxes, coco
+
+if TYPE_CHECKING:
+    import torch
+    from mmengine import Config
+
+AGNOSTIC_CATEGORY = 1  # category_id of every detection of a class-agnostic detector
+
+
+@DATASETS.register_module(force=True)
+class FineGrainedCoco(CocoDataset):
+    """A COCO file of convert; class names come from the file.
+
+    Args:
+        class_agnostic: one class, the super-class (dog, bird), instead of the fine classes.
+    """
+
+    def __init__(self, *args: Any, class_agnostic: bool = True, **kwargs: Any) -> None:
+        self.class_agnostic = class_agnostic
+        super().__init__(*args, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        categories = coco.read(Path(self.ann_file)).categories
+        self._metainfo['classes'] = tuple(row['name'] for row in categories)
+        rows = super().load_data_list()
+        if self.class_agnostic:
+            self._metainfo['classes'] = tuple(sorted({row['supercategory'] for row in categories}))
+            for row in rows:
+                for instance in row['instances']:
+                    instance['bbox_label'] = 0
+        return rows
+
+
+def to_results(sample: Any, category_ids: Sequence[int]) -> list[dict]:
+    """COCO results of one predicted `DetDataSample`, best score first.
+
+    Args:
+        category_ids: by the detector's label.
+    """
+    found = sample['pred_instances'] if isinstance(sample, dict) else sample.pred_instances
+    image_id = sample['img_id'] if isinstance(sample, dict) else sample.img_id
+    xywh = boxes.xyxy_to_xywh(found['bboxes'].cpu().numpy()).round(2).tolist()
+    rows = [dict(image_id=int(image_id), category_id=category_ids[label], bbox=box, score=round(score, 5))
+            for box, score, label in zip(xywh, found['scores'].tolist(), found['labels'].tolist())
+            if box[2] > 0 and box[3] > 0]
+    return sorted(rows, key=lambda row: -row['score'])
+
+
+def category_ids(truth: coco.Coco, class_agnostic: bool) -> list[int]:
+    return [AGNOSTIC_CATEGORY] if class_agnostic else [row['id'] for row in truth.categories]
+
+
+@METRICS.register_module(force=True)
+class LocalisationMetric(BaseMetric):
+    """COCO's numbers (pycocotools) and localisation accuracy: the share of images whose best box has IoU >= 0.5.
+
+    Args:
+        ann_file: COCO file of the evaluated split.
+        class_agnostic: as for the dataset.
+    """
+    default_prefix = 'detect'
+
+    def __init__(self, ann_file: str, class_agnostic: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.truth, self.class_agnostic = coco.read(Path(ann_file)), class_agnostic
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        ids = category_ids(self.truth, self.class_agnostic)
+        self.results.extend(to_results(sample, ids) for sample in data_samples)
+
+    def compute_metrics(self, results: list[list[dict]]) -> dict[str, float]:
+        rows = [row for image in results for row in image]
+        numbers = coco.average_precision(self.truth, rows, class_agnostic=self.class_agnostic)
+        ious = coco.localisation(self.truth, rows)
+        return dict(localisation=sum(iou >= 0.5 for iou in ious.values()) / len(ious),
+                    **{name: numbers[name] for name in ('AP', 'AP50', 'AP75')})
+
+
+def predict(cfg: Config, state: dict[str, torch.Tensor], splits: dict[str, coco.Coco]) -> Iterator[list[dict]]:
+    """COCO results image by image, in the order of the splits' files.
+
+    Args:
+        cfg: a detector's config; its test dataloader is pointed at each split in turn.
+        state: the trained weights.
+        splits: what to run on.
+    """
+    import torch
+    from mmdet.registry import MODELS
+    from mmengine.runner import Runner
+
+    model = MODELS.build(cfg.model)
+    model.load_state_dict(state)
+    model = model.to('cuda' if torch.cuda.is_available() else 'cpu').eval()
+    for truth in splits.values():
+        loader = dict(cfg.test_dataloader)
+        loader['dataset'] = dict(loader['dataset'], ann_file=truth.path.name)
+        ids = category_ids(truth, cfg.class_agnostic)
+        for batch in Runner.build_dataloader(loader):
+            with torch.inference_mode():
+                for sample in model.test_step(batch):
+                    yield to_results(sample, ids)

@@ -1,0 +1,25 @@
+"""The library a process works in: importing it registers its modules and ours."""
+from __future__ import annotations
+
+import importlib
+
+
+_OURS = dict(mmdet='detection', mmpretrain='classification', mmagic='gan')
+
+
+def enter(scope: str) -> None:
+    """Import one of mmdet, mmpretrain, mmagic with our additions and make it the default scope."""
+    import torch  # noqa: F401  (before mmcv, which must find its operators)
+    from mmengine.registry import init_default_scope
+
+    from pipelines.openmm import ops, weights
+
+    ops.install()
+    importlib.import_module('pipelines.openmm.hooks')
+    weights.register()
+    if scope == 'mmagic':
+        importlib.import_module('pipelines.openmm.mmagic_import').install()
+    else:
+        importlib.import_module(f'{scope}.utils').register_all_modules(init_default_scope=False)
+    importlib.import_module(f'pipelines.openmm.{_OURS[scope]}')
+    init_default_scope(scope)

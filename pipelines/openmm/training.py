@@ -1,0 +1,116 @@
+"""One training run through mmengine's Runner, for every library and stage."""
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.core.manifest import LOGS
+
+if TYPE_CHECKING:
+    from mmengine import Config
+    from mmengine.runner import Runner
+
+
+def prepare(cfg: Config, folder: Path, *, seed: int, title: str = 'train') -> Config:
+    """Set in a config what a run decides: where it writes, its seed, and the hooks every run has.
+
+    Args:
+        cfg: as loaded by `config.load`.
+        folder: gets ``config.py`` and ``metrics.jsonl``; checkpoints, logs and TensorBoard events go to its ``logs/``.
+        seed: of python, numpy, torch and the sampler.
+        title: of the progress bar.
+    """
+    cfg.work_dir = str(folder / LOGS)
+    cfg.experiment_name = 'run'
+    cfg.randomness = dict(cfg.get('randomness', {}), seed=seed)
+    cfg.resume = True
+    cfg.launcher = 'pytorch' if 'LOCAL_RANK' in os.environ else 'none'
+    cfg.log_level = 'INFO'
+    cfg.visualizer = dict(type='Visualizer', vis_backends=[dict(type='TensorboardVisBackend')])
+    interval = cfg.default_hooks.get('logger', {}).get('interval', 10)
+    own = [dict(type='mmengine.MetricsHook', path=str(folder / 'metrics.jsonl'), interval=interval),
+           dict(type='mmengine.ProgressHook', title=title)]
+    cfg.custom_hooks = [*cfg.get('custom_hooks', []), *own]
+    return cfg
+
+
+def build(cfg: Config) -> Runner:
+    """A Runner that logs to its file and keeps the terminal for warnings and the progress bar."""
+    from mmengine.registry import RUNNERS
+    from mmengine.runner import Runner
+
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    for handler in runner.logger.handlers:
+        if type(handler) is logging.StreamHandler:
+            handler.setLevel(logging.WARNING)
+    return runner
+
+
+def train(cfg: Config, folder: Path, *, seed: int, title: str = 'train', gpus: int = 1) -> dict[str, Any]:
+    """Train, or go on training, into a folder.
+
+    Args:
+        cfg: as loaded by `config.load`.
+        folder: see `prepare`; an interrupted run in it is resumed from its last checkpoint.
+        gpus: more than one: through torchrun, one process each.
+    Returns:
+        ``best_epoch`` and ``best_score`` where the config chooses by validation, else empty.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    prepare(cfg, folder, seed=seed, title=title)
+    if gpus > 1:
+        cfg.dump(folder / LOGS / 'launch.py')
+        subprocess.run([sys.executable, '-m', 'torch.distributed.run', '--standalone', f'--nproc-per-node={gpus}',
+                        '-m', 'pipelines.openmm.training', str(folder / LOGS / 'launch.py')], check=True)
+    else:
+        run(cfg)
+    return finish(folder)
+
+
+def run(cfg: Config) -> None:
+    """Build the Runner and train; in a process group where torchrun started one."""
+    import torch
+
+    if not torch.cuda.is_available():
+        torch.set_num_threads(int(os.environ.get('OMP_NUM_THREADS', torch.get_num_threads())))
+    runner = build(cfg)
+    runner.train()
+
+
+def finish(folder: Path) -> dict[str, Any]:
+    """Write ``model.pth`` (plain weights: the best on val, else the last) and ``config.py`` from a finished run."""
+    import torch
+
+    from pipelines.openmm.hooks import SafeCheckpointHook
+
+    logs = folder / LOGS
+    best = logs / SafeCheckpointHook.best
+    last = Path((logs / 'last_checkpoint').read_text())
+    last = logs / last.name
+    state = torch.load(last, map_location='cpu', weights_only=False)  # our own file, written by this run
+    info = state['message_hub']['runtime_info']
+    weights = torch.load(best, map_location='cpu', weights_only=False) if best.exists() else state
+    partial = folder / '.model.pth'
+    torch.save({name: value.clone() for name, value in weights['state_dict'].items()}, partial)
+    partial.replace(folder / 'model.pth')
+    shutil.copyfile(logs / 'run.py', folder / 'config.py') if (logs / 'run.py').exists() else None
+    return {name: info[name] for name in ('best_epoch', 'best_score') if name in info}
+
+
+def main() -> None:
+    from mmengine import Config
+
+    from pipelines.openmm import scope
+
+    cfg = Config.fromfile(sys.argv[1])
+    scope.enter(cfg.default_scope)
+    run(cfg)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,109 @@
+"""One static HTML page of everything that has run: what helped, by how much, and how surely.
+
+    python -m pipelines.report --work work_dirs/toy-dogs --out work_dirs/toy-dogs/report
+
+Reads the results of convert, detect, crop, synth, classify and the trainings in models/ (docs/formats.md). A stage
+that has not run yet is shown as such, with the command that runs it. The page needs no network: pictures, plots and
+style are inside index.html.
+"""
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.core import manifest
+from pipelines.core.errors import command
+
+if TYPE_CHECKING:
+    from pipelines.reporting.found import Found
+
+TEMPLATES = Path(__file__).parent / 'reporting'
+TEMPLATE_FILES = ('report.html.j2', 'report.css')
+
+
+def report(work: Path, out: Path) -> bool:
+    """Write ``index.html``.
+
+    Args:
+        work: WORK/<dataset>, the folder that holds the stages' folders.
+        out: the result's folder.
+    Returns:
+        whether anything was written; False where the page is up to date.
+    Raises:
+        InputError: no stage has run, or a result cannot be read.
+    """
+    from pipelines.reporting import found
+
+    inputs = found.inputs(work) | {f'template/{name}': TEMPLATES / name for name in TEMPLATE_FILES}
+
+    def build(folder: Path) -> None:
+        (folder / 'index.html').write_text(page(work), encoding='utf-8')
+
+    return manifest.produce(out, 'report', {}, inputs, build, packages=('jinja2', 'matplotlib', 'pillow'))
+
+
+def page(work: Path) -> str:
+    """The page's HTML."""
+    import jinja2
+
+    from pipelines.reporting import found, words
+
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True,
+                                     lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    environment.filters.update(percent=words.percent, points=words.points, p=words.p_value)
+    results = found.read(work)
+    return environment.get_template(TEMPLATE_FILES[0]).render(
+        found=results, style=(TEMPLATES / TEMPLATE_FILES[1]).read_text(encoding='utf-8'), marks=words.MARKS,
+        commands=words.commands(results.manifests), versions=words.versions(results.manifests),
+        **results.results, **_stages(results), **_table(results.results['classify']))
+
+
+def _stages(results: Found) -> dict:
+    """What the page shows of the stages before the table: pictures, curves, sentences."""
+    from pipelines.reporting import figures, pictures, words
+
+    work, synth = results.root, results.results['synth']
+    titles = {row['name']: row['title'] for row in (results.results['classify'] or {'rows': []})['rows']}
+    order = list(titles)
+    trained: dict[str, dict[str, list]] = {}
+    for model in sorted(results.models, key=lambda model: order.index(model.row) if model.row in order else len(order)):
+        title = titles.get(model.row, model.row) if model.stage == 'classify' else model.stage
+        trained.setdefault(model.stage, {}).setdefault(title, []).append(model)
+    return dict(
+        sheets={kind: pictures.sheet(work / 'detect' / f'sheet_{kind}.jpg') for kind in ('best', 'worst')},
+        grids={kind: pictures.sheet(work / 'synth' / f'grid_{kind}.jpg') for kind in ('real', 'synthetic')},
+        samples=pictures.crop_samples(results),
+        synth_words=words.synthesis(synth) if synth else [],
+        curves={stage: figures.curves(groups, f'curves-{stage}') for stage, groups in trained.items()})
+
+
+def _table(table: dict | None) -> dict:
+    """What the page shows of classify's table."""
+    from pipelines.reporting import figures, words
+
+    if table is None:
+        return dict(headline=('Nothing has been compared yet', 'The classifiers have not been trained.'), best=None)
+    best = max(table['rows'], key=lambda row: row['top1'])
+    hardest = sorted((i for i, share in enumerate(best['per_class']) if share is not None),
+                     key=lambda i: best['per_class'][i])
+    return dict(headline=words.headline(table), best=best, hardest=hardest, forest=figures.forest(table),
+                confusion=figures.confusion(table['classes'], best['confusion'], best['title']),
+                pairs=words.confused_pairs(table['classes'], best['confusion']))
+
+
+@command
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog='python -m pipelines.report', description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--work', type=Path, required=True, help='WORK/<dataset>: holds convert/, detect/, ...')
+    parser.add_argument('--out', type=Path, help='default: report/ in the work folder')
+    args = parser.parse_args(argv)
+    out = args.out or args.work / 'report'
+    report(args.work, out)
+    print(f'[report] open {out / "index.html"}')
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""Numbers and results in words."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pipelines.reporting.found import STAGES
+
+MINUS = '\u2212'
+MARKS = {'better': '▲', 'worse': '▼', 'no gain shown': '●'}
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """0.9345 -> 93.5"""
+    return '–' if share is None else f'{100 * share:.{digits}f}'
+
+
+def points(share: float) -> str:
+    """0.063 -> +6.3, with a true minus sign; what rounds to nothing has no sign."""
+    text = f'{100 * share:+.1f}'
+    return '0.0' if text[1:] == '0.0' else text.replace('-', MINUS)
+
+
+def p_value(p: float) -> str:
+    return '< 0.001' if p < 0.001 else f'{p:.3f}'
+
+
+def listing(items: list[str]) -> str:
+    """a; a and b; a, b and c"""
+    return items[0] if len(items) == 1 else ', '.join(items[:-1]) + ' and ' + items[-1]
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _gains(rows: list[Mapping]) -> str:
+    return listing([f'{row["title"]} ({points(row["difference"]["value"])})' for row in rows])
+
+
+def headline(table: Mapping) -> tuple[str, str]:
+    """The result in one line, and what is behind it in a few short sentences."""
+    rows = [row for row in table['rows'] if row['difference']]
+    title = next(row['title'] for row in table['rows'] if row['name'] == table['reference'])
+    if not rows:
+        return f'Only {title} has been trained', 'There is nothing to compare it with yet.'
+    rows.sort(key=lambda row: -row['difference']['value'])
+    better, worse, unsure = ([row for row in rows if row['difference']['verdict'] == verdict]
+                             for verdict in ('better', 'worse', 'no gain shown'))
+    details = [f'{len(better)} of {len(rows)} changes helped.']
+    if better:
+        low, high = better[0]['difference']['interval']
+        first = _sentence(f'{better[0]["title"]}: {points(better[0]["difference"]["value"])} points over {title}')
+        details.insert(0, f'95 % interval {points(low)} to {points(high)}.')
+        if better[1:]:
+            details.append(f'Also better: {_gains(better[1:])}.')
+    else:
+        first = f'No change is shown to help over {title}'
+    if unsure:
+        details.append(f'No gain shown: {_gains(unsure)}.')
+    if worse:
+        details.append(f'Worse: {_gains(worse)}.')
+    return first, ' '.join(details)
+
+
+def synthesis(metrics: Mapping) -> list[str]:
+    """What the quality figures of the synthetic images mean."""
+    tested, quality = metrics['train_on_synthetic'], metrics['precision_recall']
+    sentences = [
+        f'A classifier ({tested["classifier"]}) trained on synthetic images alone gets {percent(tested["top1"])} % of '
+        f'the real {tested["evaluated_on"]} images right; trained on real images {percent(tested["real_top1"])} %, by '
+        f'chance {percent(tested["chance"])} %.',
+        f'Precision {quality["precision"]:.2f}: this share of synthetic images lies among the real ones. Recall '
+        f'{quality["recall"]:.2f}: this share of real images lies among the synthetic ones ({quality["k"]} nearest '
+        f'neighbours, {quality["real"]} real and {quality["synthetic"]} synthetic images, features: '
+        f'{quality["feature_space"]}).']
+    if metrics['fid'] is not None:
+        sentences.append(f'FID {metrics["fid"]:.1f}.')
+    return [*sentences, metrics['fid_note']] if metrics['fid_note'] else sentences
+
+
+def confused_pairs(classes: list[str], confusion: list[list[int]], most: int = 10) -> list[dict]:
+    """The most frequent mistakes: ``true``, ``predicted``, ``count`` and its ``share`` of the true class."""
+    pairs = [dict(true=classes[i], predicted=classes[j], count=count, share=count / sum(row))
+             for i, row in enumerate(confusion) for j, count in enumerate(row) if i != j and count]
+    return sorted(pairs, key=lambda pair: (-pair['count'], -pair['share']))[:most]
+
+
+def _flags(parameters: Mapping) -> list[str]:
+    flags = []
+    for name, value in sorted(parameters.items()):
+        flag = f'--{name.replace("_", "-")}'
+        if isinstance(value, Mapping):
+            value = [f'{key}={entry}' for key, entry in value.items()]
+        if isinstance(value, (list, tuple)):
+            value = ' '.join(str(entry) for entry in value)
+        if value is True:
+            flags.append(flag)
+        elif value is not None and value is not False and value != '':
+            flags.append(f'{flag} {value}')
+    return flags
+
+
+def commands(manifests: Mapping[str, Mapping]) -> list[dict]:
+    """For every folder with a manifest, stages in order: ``folder`` and ``command``, with the recorded parameters."""
+    def order(folder: str) -> tuple:
+        stage = folder.removeprefix('models/').split('/')[0]
+        return (STAGES.index(stage) if stage in STAGES else len(STAGES), not folder.startswith('models/'), folder)
+
+    rows = []
+    for folder in sorted(manifests, key=order):
+        stage = folder.removeprefix('models/').split('/')[0]
+        module = 'data_converters.convert' if stage == 'convert' else f'pipelines.{stage}'
+        flags = _flags(manifests[folder]['parameters'])
+        rows.append(dict(folder=folder, command=' '.join(['python -m', module, *flags])))
+    return rows
+
+
+def versions(manifests: Mapping[str, Mapping]) -> dict[str, str]:
+    """By distribution, every version that the manifests record (several only where stages were run apart)."""
+    found: dict[str, set[str]] = {}
+    for content in manifests.values():
+        for name, version in content['versions'].items():
+            found.setdefault(name, set()).add(version)
+    return {name: ', '.join(sorted(found[name])) for name in sorted(found)}

@@ -1,0 +1,146 @@
+"""A WORK/<dataset> folder as the stages leave it (docs/formats.md): real pictures, drawn scores, counted tables."""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.core import boxes, images, lineage, statistics
+from pipelines.core.manifest import NAME, write_json
+
+BREEDS = ['red fox-terrier', 'blue <collie> & $co$', 'green pug', 'grey setter', 'pink spitz', 'brown beagle']
+SEEDS = (0, 1, 2)
+ROWS = {  # name: (title, train images, skill)
+    'full': ('full images', 60, 0.8), 'box': ('box crops', 60, 2.2), 'square': ('square crops', 60, 1.0),
+    'synth': ('square crops + synthetic', 120, 0.85), 'scratch': ('square crops, from scratch', 60, 0.1)}
+VERSIONS = dict(fgic='0.1.0', torch='2.13.0')
+
+
+def _json(path: Path, content) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, content)
+
+
+def _manifest(folder: Path, stage: str, **parameters) -> None:
+    _json(folder / NAME, dict(stage=stage, parameters=parameters, inputs=[], versions=VERSIONS, outputs=[]))
+
+
+def _jpeg(path: Path, picture: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(images.encode_jpeg(picture, 90))
+
+
+def _animal(rng: np.random.Generator, label: int) -> tuple[np.ndarray, list[int]]:
+    """A (120, 160, 3) picture with a disc in its class's colour on a noisy ground, and the disc's xyxy."""
+    colours = [[200, 60, 50], [60, 90, 200], [60, 170, 80], [130] * 3, [220, 130, 190], [120, 80, 40]]
+    picture = rng.normal(150, 25, (120, 160, 3))
+    x, y, w, h = rng.integers(30, 90), rng.integers(25, 60), rng.integers(40, 65), rng.integers(30, 50)
+    rows, columns = np.mgrid[:120, :160]
+    inside = ((columns - x - w / 2) / (w / 2)) ** 2 + ((rows - y - h / 2) / (h / 2)) ** 2 < 1
+    picture[inside] = colours[label] + rng.normal(0, 12, (int(inside.sum()), 3))
+    return picture.clip(0, 255).astype(np.uint8), [int(x), int(y), int(x + w), int(y + h)]
+
+
+def convert(root: Path) -> None:
+    splits = {name: dict(images=count, boxes=count + 2, multi_object=2, clipped=1, dropped_boxes=0)
+              for name, count in (('train', 1060), ('val', 12), ('test', 120))}
+    _json(root / 'convert/summary.json', dict(
+        dataset=root.name, classes=len(BREEDS), splits=splits, annotation_only=False,
+        dropped=[dict(file='Images/n01-a/x.jpg', reason='no XML')]))
+    _manifest(root / 'convert', 'convert', dataset=root.name, seed=0, annotation_only=False)
+
+
+def detect(root: Path) -> None:
+    rng = np.random.default_rng(1)
+    coco = dict(AP=0.612, AP50=0.951, AP75=0.702)
+    splits = dict(train=dict(images=1060, localisation_accuracy=0.9912, no_detection=0),
+                  val=dict(images=12, localisation_accuracy=0.9167, no_detection=1, coco=coco),
+                  test=dict(images=120, localisation_accuracy=0.8765, no_detection=3, coco=coco))
+    _json(root / 'detect/metrics.json', dict(config='mm_configs/detect/toy-dogs/x.py', class_agnostic=True,
+                                             best_epoch=7, splits=splits))
+    for kind in ('best', 'worst'):
+        sheet = images.contact_sheet([_animal(rng, i % 6)[0] for i in range(12)], [f'IoU 0.{i}' for i in range(12)],
+                                     columns=4)
+        sheet.save(root / f'detect/sheet_{kind}.jpg')
+    _manifest(root / 'detect', 'detect', config='mm_configs/detect/toy-dogs/x.py', batch_size=4)
+    model(root, 'detect', ('loss', 'loss_rpn_cls'), 'val/coco/bbox_mAP')
+
+
+def crop(root: Path) -> None:
+    rng, lists = np.random.default_rng(2), {}
+    for number in range(24):
+        split, label = ('train', 'test')[number % 2], number % len(BREEDS)
+        picture, xyxy = _animal(rng, label)
+        fallback = number == 23
+        source = 'fallback' if fallback else 'gt' if split == 'train' else 'det'
+        areas = dict(full=[0, 0, 160, 120], box=xyxy, square=boxes.square([xyxy], (160, 120))[0].tolist())
+        for mode, area in areas.items():
+            path = f'{mode}/{number}.jpg'
+            _jpeg(root / 'crop' / path, picture if fallback else images.crop(picture, np.array(area)))
+            lists.setdefault((mode, split), []).append(dict(
+                img_path=path, gt_label=label, image_id=number, split=split,
+                box_source='none' if mode == 'full' else source, score=0.9 if source == 'det' else None, box=None if fallback else xyxy, crop=area))
+    for mode in ('full', 'box', 'square'):
+        for split in ('train', 'val', 'test'):
+            lineage.write_list(root / 'crop' / f'{mode}_{split}.json', BREEDS, lists.get((mode, split), []))
+    _json(root / 'crop/summary.json', dict(parameters=dict(margin=0.1), mode_counts=dict(
+        train=dict(gt=12), val={}, test=dict(det=11, fallback=1))))
+    _manifest(root / 'crop', 'crop', margin=0.1, boxes=dict(train='gt', test='det'))
+
+
+def synth(root: Path) -> None:
+    rng = np.random.default_rng(3)
+    _json(root / 'synth/metrics.json', dict(
+        config='mm_configs/synth/toy-dogs/y.py', iterations=3000, images_per_class=10, resolution=64,
+        train_on_synthetic=dict(top1=0.412, real_top1=0.733, chance=1 / 6, evaluated_on='val', classifier='small CNN'),
+        precision_recall=dict(precision=0.61, recall=0.42, k=5, feature_space='HOG', real=60, synthetic=60),
+        fid=None, fid_note='No FID: it needs Inception weights.'))
+    for kind in ('real', 'synthetic'):
+        pictures = [_animal(rng, i // 8)[0] for i in range(48)]
+        images.contact_sheet(pictures, [''] * 48, columns=8, cell=64).save(root / f'synth/grid_{kind}.jpg')
+    _manifest(root / 'synth', 'synth', iterations=3000)
+    model(root, 'synth', ('loss_gen', 'loss_disc'), None)
+
+
+def model(root: Path, name: str, losses: tuple[str, ...], score: str | None, seed: int = 0) -> None:
+    rng, folder = np.random.default_rng(seed), root / 'models' / name
+    lines = [dict(step=i, epoch=i // 50, **{loss: 2 * np.exp(-i / 200) + rng.random() / 5 for loss in losses})
+             for i in range(10, 500, 10)]
+    if score:
+        lines += [dict(step=i, epoch=i // 50, **{score: 0.8 * (1 - np.exp(-i / 150))}) for i in range(50, 501, 50)]
+    folder.mkdir(parents=True)
+    (folder / 'metrics.jsonl').write_text(''.join(json.dumps(line) + '\n' for line in lines))
+    (folder / 'config.py').write_text(f"model = dict(type='{name}')  # lr < 0.1 & so on\n")
+    _manifest(folder, name.split('/')[0], seed=seed)
+
+
+def classify(root: Path, classes: list[str] = BREEDS, count: int = 120) -> dict:
+    """Scores are drawn so that rows differ by skill on the same images; everything else is counted from them."""
+    rng = np.random.default_rng(4)
+    labels = np.arange(count) % len(classes)
+    ease, scores = rng.normal(size=(count, len(classes))), {}
+    for name, (_, _, skill) in ROWS.items():
+        logits = ease + 0.7 * rng.normal(size=(len(SEEDS), count, len(classes)))
+        logits[:, np.arange(count), labels] += 2 * skill
+        exp = np.exp(logits)
+        scores[name] = (exp / exp.sum(-1, keepdims=True)).round(5)
+    differences = statistics.differences(labels, scores, 'full')
+    rows = []
+    for name, (title, train_images, _) in ROWS.items():
+        runs = {str(seed): dict(top1=float((row.argmax(-1) == labels).mean()), top5=1.0, macro_f1=0.5,
+                                best_epoch=seed + 3) for seed, row in zip(SEEDS, scores[name])}
+        rows.append(dict(name=name, title=title, config=f'mm_configs/{name}.py', train_images=train_images, runs=runs,
+                         difference=differences[name], **statistics.summary(labels, scores[name])))
+        for seed in SEEDS:
+            model(root, f'classify/{name}-seed{seed}', ('loss',), 'val/accuracy/top1', seed)
+    table = dict(classes=classes, seeds=list(SEEDS), reference='full', ratio=1.0, rows=rows)
+    _json(root / 'classify/table.json', table)
+    _manifest(root / 'classify', 'classify', seeds=list(SEEDS), ratio=1.0)
+    return table
+
+
+def everything(root: Path) -> dict:
+    for stage in (convert, detect, crop, synth):
+        stage(root)
+    return classify(root)
