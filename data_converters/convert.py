@@ -4,8 +4,8 @@
     python -m data_converters.convert --dataset cub  --raw /data/CUB_200_2011 --out work_dirs/cub/convert
 
 RAW holds the unpacked dataset, or the official archives (images.tar, annotation.tar, lists.tar; CUB_200_2011.tgz),
-which are unpacked into OUT/raw. Train and test are the official ones; val is held out of train, class by class. Boxes are cut
-at the image's border; one that has no area left is dropped. Both are counted in summary.txt and summary.json.
+which are unpacked into OUT/raw. Train and test are the official ones; val is held out of train, class by class. Boxes
+are cut at the image's border; one that has no area left is dropped. Both are counted in summary.txt and summary.json.
 
 Every image carries its fine class (`category_id`), every category its super-class (`supercategory`: dog or bird), so a
 detector can be trained for either. OUT/images links to the raw images.

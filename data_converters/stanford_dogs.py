@@ -80,14 +80,15 @@ def _present(folder: Path) -> dict[str, set[str]]:
 def _read_list(path: Path) -> list[tuple[str, int]]:
     """(file, 1-based label) of every row of a list."""
     from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
 
+    if not path.is_file():
+        raise InputError(path, expected='the official list', found='nothing', remedy=_AGAIN)
     try:
         content = loadmat(path, variable_names=('file_list', 'labels'))
         files = [str(cell.item()) for cell in content['file_list'].ravel()]
         labels = content['labels'].ravel().astype(int).tolist()
-    except FileNotFoundError:
-        raise InputError(path, expected='the official list', found='nothing', remedy=_AGAIN) from None
-    except (KeyError, ValueError, TypeError, NotImplementedError, AttributeError) as error:
+    except (MatReadError, KeyError, ValueError, TypeError, NotImplementedError) as error:
         raise InputError(path, expected='a .mat file with file_list and labels',
                          found=f'{type(error).__name__}: {error}', remedy=_AGAIN) from None
     if len(files) != len(labels) or not files:

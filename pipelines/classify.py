@@ -149,6 +149,7 @@ def train_all(runs: list[Run], jobs: int | None) -> None:
 def tabulate(runs: list[Run]) -> dict:
     """The table of `docs/formats.md` from the runs' predictions."""
     import numpy as np
+    from sklearn.metrics import f1_score
 
     from pipelines.core import statistics
     by_row: dict[str, list[dict]] = {}
@@ -170,7 +171,7 @@ def tabulate(runs: list[Run]) -> dict:
             top1 = score.argmax(1)
             per_seed[str(run.seed)] = dict(top1=float((top1 == labels).mean()),
                                            top5=float(statistics.top_k(labels, score, 5).mean()),
-                                           macro_f1=statistics.summary(labels, score[None])['macro_f1'],
+                                           macro_f1=float(f1_score(labels, top1, average='macro')),
                                            best_epoch=result['best_epoch'])
         rows.append(dict(name=name, title=title(config), config=config.name, train_images=results[0]['train_images'],
                          runs=per_seed, **statistics.summary(labels, scores[name]), difference=differences[name]))

@@ -202,11 +202,11 @@ def crop(convert: Path, out: Path, *, detections: Path | None = None, by_split: 
     if not pictures.is_dir():
         raise InputError(pictures, expected='the link to the raw images', found='nothing',
                          remedy='run make convert again, without --annotation-only')
-    inputs = {f'{split}.json': data.path for split, data in splits.items()} | {'images': pictures}
+    inputs = {f'convert/{split}.json': data.path for split, data in splits.items()} | {'convert/images': pictures}
     found = []
     if 'det' in by_split.values():
         found = read_detections(detections, splits)
-        inputs['detections.json'] = detections
+        inputs['detect/detections.json'] = detections
     parameters = dict(boxes=by_split, margin=margin, min_size=min_size, size=size, quality=quality)
 
     # relative to the final folder; the staging folder lies beside it, so the link holds in both

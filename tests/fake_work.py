@@ -63,7 +63,7 @@ def detect(root: Path) -> None:
         sheet = images.contact_sheet([_animal(rng, i % 6)[0] for i in range(12)], [f'IoU 0.{i}' for i in range(12)],
                                      columns=4)
         sheet.save(root / f'detect/sheet_{kind}.jpg')
-    _manifest(root / 'detect', 'detect', config='mm_configs/detect/toy-dogs/x.py', batch_size=4)
+    _manifest(root / 'detect', 'detect', config='faster-rcnn.py', config_sha256='ab12', seed=0)
     model(root, 'detect', ('loss', 'loss_rpn_cls'), 'val/coco/bbox_mAP')
 
 
@@ -80,7 +80,8 @@ def crop(root: Path) -> None:
             _jpeg(root / 'crop' / path, picture if fallback else images.crop(picture, np.array(area)))
             lists.setdefault((mode, split), []).append(dict(
                 img_path=path, gt_label=label, image_id=number, split=split,
-                box_source='none' if mode == 'full' else source, score=0.9 if source == 'det' else None, box=None if fallback else xyxy, crop=area))
+                box_source='none' if mode == 'full' else source, score=0.9 if source == 'det' else None,
+                box=None if fallback else xyxy, crop=area))
     for mode in ('full', 'box', 'square'):
         for split in ('train', 'val', 'test'):
             lineage.write_list(root / 'crop' / f'{mode}_{split}.json', BREEDS, lists.get((mode, split), []))

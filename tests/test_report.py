@@ -133,7 +133,8 @@ def test_stages_show_their_numbers(page):
     assert ['train', '1,060', '99.1', '0', '–', '–', '–'] in cells
     assert ['nothing found: whole image', '0', '0', '1'] in cells
     assert 'trained on synthetic images alone gets 41.2 % of the real val images right' in page.text
-    assert ['crop', 'python -m pipelines.crop --boxes train=gt test=det --margin 0.1'] in cells
+    assert ['crop', 'python -m pipelines.crop --boxes train=gt,test=det --margin 0.1'] in cells
+    assert ['detect', 'python -m pipelines.detect --config faster-rcnn.py --seed 0'] in cells
     assert ['convert', 'python -m data_converters.convert --dataset toy-dogs --seed 0'] in cells
 
 

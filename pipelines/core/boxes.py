@@ -109,11 +109,12 @@ def at_least(xyxy: ArrayLike, longer: float, image_wh: tuple[int, int]) -> NDArr
 
 
 def whole_pixels(xyxy: NDArray[np.float64], image_wh: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Round one box, (4,), to whole pixels.
+    """Round one box, (4,), to whole pixels: its sides first, then its place, so that a square stays one.
 
-    Equal sides stay equal, a side has at least 1 pixel, and rounding moves no box out of the image that was inside.
+    A side has at least 1 pixel, an edge moves by less than 1, and no box inside the image leaves it.
     """
     side = np.maximum(np.rint(xyxy[2:] - xyxy[:2]), 1)
     room = np.asarray(image_wh) - side
-    start = np.where(room >= 0, np.clip(np.rint(xyxy[:2]), 0, np.maximum(room, 0)), np.floor(room / 2))
+    start = np.rint((xyxy[:2] + xyxy[2:] - side) / 2)
+    start = np.where(room >= 0, np.clip(start, 0, np.maximum(room, 0)), np.floor(room / 2))
     return tuple(int(v) for v in np.concatenate([start, start + side]))

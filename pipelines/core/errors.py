@@ -24,10 +24,6 @@ class InputError(Exception):
 
     def __reduce__(self):  # keyword arguments, through a process pool
         return functools.partial(InputError, **self.parts), ()
-        self._arguments = dict(where=where, expected=expected, found=found, remedy=remedy)
-
-    def __reduce__(self) -> tuple:  # pickling, for errors in worker processes, would call InputError(message)
-        return functools.partial(InputError, **self._arguments), ()
 
 
 def command(main: Callable[..., None]) -> Callable[..., int]:

@@ -25,7 +25,7 @@ def size(path: Path) -> tuple[int, int]:
         with Image.open(path) as image:
             width, height = image.size
             return (height, width) if image.getexif().get(_ORIENTATION, 1) >= 5 else (width, height)
-    except (OSError, SyntaxError) as error:
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise InputError(path, expected='an image', found=str(error), remedy=_REMEDY) from None
 
 
@@ -41,7 +41,7 @@ def decode(path: Path) -> NDArray[np.uint8]:
             if image.format == 'JPEG' and image.mode in ('L', 'RGB') and orientation == 1:
                 return simplejpeg.decode_jpeg(path.read_bytes(), 'RGB', strict=True)
             return np.asarray(ImageOps.exif_transpose(image).convert('RGB'))
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(path, expected='an undamaged image', found=str(error), remedy=_REMEDY) from None
 
 

@@ -198,7 +198,7 @@ def produce(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Mappin
     except Timeout:
         print(f'[{stage}] another process is writing {out}; waiting for it', flush=True)
         lock.acquire()
-    with lock:
+    try:
         if side['old'].exists() and not out.exists():
             side['old'].rename(out)
         shutil.rmtree(side['old'], ignore_errors=True)
@@ -221,4 +221,6 @@ def produce(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Mappin
         side['key'].unlink(missing_ok=True)
         renamed = {k.replace(str(staging), str(out), 1): v for k, v in cache.items()}
         write_json(side['stat.json'], renamed)
+    finally:
+        lock.release()
     return True

@@ -1,17 +1,20 @@
 """What the GAN configs need beyond mmagic: the dataset, DiffAugment, sample grids, sampling from recorded seeds."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from mmengine import Config
 from mmengine.dataset import BaseDataset
 from mmengine.hooks import Hook
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pipelines.core.errors import InputError
 from pipelines.openmm import mmagic_import
 
 mmagic_import.install()
@@ -66,7 +69,10 @@ AUGMENTATIONS = dict(color=brightness_saturation_contrast, translation=translati
 
 @MODELS.register_module()
 class DiffAugmentBigGANDeepDiscriminator(BigGANDeepDiscriminator):
-    """BigGAN-deep's discriminator that sees real and generated images through the same random augmentations.
+    """BigGAN-deep's discriminator that sees real and generated images through the same kinds of random augmentation.
+
+    It also takes the (N, 1) labels that mmagic 1.2.0 stacks for real images: its own class broadcasts them against the
+    (N, C) features to (N, N, C) and trains on that without an error.
 
     Args:
         augment: names from `AUGMENTATIONS`, applied in this order while training; empty for none.
@@ -78,11 +84,11 @@ class DiffAugmentBigGANDeepDiscriminator(BigGANDeepDiscriminator):
         self.augment = [AUGMENTATIONS[name] for name in augment]
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
-        """(N, 3, H, W) in [-1, 1] and (N,) labels -> (N, 1) realness."""
+        """(N, 3, H, W) in [-1, 1] and (N,) or (N, 1) labels -> (N, 1) realness."""
         if self.training:
             for augmentation in self.augment:
                 x = augmentation(x)
-        return super().forward(x, label)
+        return super().forward(x, None if label is None else label.flatten())
 
 
 def noise(seeds: Iterable[int], size: int) -> Tensor:
@@ -99,12 +105,17 @@ def to_rgb(images: Tensor) -> NDArray[np.uint8]:
 @torch.no_grad()
 def sample(generator: nn.Module, labels: Sequence[int], seeds: Sequence[int], *, batch: int = 64
            ) -> Iterator[NDArray[np.uint8]]:
-    """One (H, W, 3) RGB image per (label, seed); which other images share its batch does not matter."""
+    """One (H, W, 3) RGB image per (label, seed).
+
+    In float64 (`load_generator`) neither the batch nor the number of threads shows in the rounded pixels; in float32 a
+    pixel can differ by one level.
+    """
     generator.eval()
+    dtype = next(generator.parameters()).dtype
     for start in range(0, len(seeds), batch):
         part = slice(start, start + batch)
-        yield from to_rgb(generator(noise(seeds[part], generator.noise_size), label=torch.as_tensor(labels[part]),
-                                    return_noise=False))
+        z = noise(seeds[part], generator.noise_size).to(dtype)
+        yield from to_rgb(generator(z, label=torch.as_tensor(labels[part]), return_noise=False))
 
 
 @torch.no_grad()
@@ -122,9 +133,9 @@ def set_standing_statistics(generator: nn.Module, *, batches: int, batch: int = 
         norm.reset_running_stats()
         norm.momentum = None  # cumulative mean
         norm.train()
-    source = torch.Generator().manual_seed(seed)
+    source, dtype = torch.Generator().manual_seed(seed), next(generator.parameters()).dtype
     for _ in range(batches):
-        z = torch.randn(batch, generator.noise_size, generator=source)
+        z = torch.randn(batch, generator.noise_size, generator=source).to(dtype)
         generator(z, label=torch.randint(generator.num_classes, (batch,), generator=source), return_noise=False)
     for norm, momentum in zip(norms, momenta):
         norm.momentum = momentum
@@ -133,7 +144,7 @@ def set_standing_statistics(generator: nn.Module, *, batches: int, batch: int = 
 
 @HOOKS.register_module()
 class SampleGridHook(Hook):
-    """Write the same latent vectors' images every k iterations, to ``samples/`` below the log folder and to TensorBoard.
+    """Write the same latent vectors' images every k iterations, to ``samples/`` in the log folder and to TensorBoard.
 
     Args:
         interval: iterations between grids; one more is written at the end.
@@ -166,3 +177,27 @@ class SampleGridHook(Hook):
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(grid).save(folder / f'{runner.iter + 1:06d}.jpg', quality=95)
         runner.visualizer.add_image('samples', grid, step=runner.iter + 1)
+
+
+def load_generator(cfg: Config, state: Mapping[str, Any]) -> nn.Module:
+    """A config's generator with weights, in float64, on the GPU where there is one.
+
+    Args:
+        state: a state dict (or checkpoint) of a whole GAN, whose moving average is taken where it has one, or of a
+            generator alone.
+    Raises:
+        InputError: weights of another network.
+    """
+    state = state.get('state_dict', state)
+    for prefix in ('generator_ema.module.', 'generator.'):
+        if any(name.startswith(prefix) for name in state):
+            state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+            break
+    generator = MODELS.build({**cfg.model.generator, 'num_classes': cfg.model.num_classes})
+    try:
+        generator.load_state_dict(state)
+    except RuntimeError as error:
+        raise InputError('generator weights', expected=f'the network of {Path(cfg.filename).name}',
+                         found='; '.join(str(error).split('\n')[1:3]).strip() or str(error),
+                         remedy='give the config that the weights were trained with') from None
+    return generator.double().to('cuda' if torch.cuda.is_available() else 'cpu').eval()

@@ -135,7 +135,8 @@ class MetricsHook(Hook):
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict | None = None) -> None:
         if (runner.iter + 1) % self.interval == 0:
-            self._append(runner.iter + 1, runner.epoch, outputs or {})
+            by_epoch = hasattr(runner.train_loop, 'max_epochs') and runner.max_epochs > 1
+            self._append(runner.iter + 1, runner.epoch + 1 if by_epoch else None, outputs or {})
 
     def after_val_epoch(self, runner: Any, metrics: dict | None = None) -> None:
         self._append(runner.iter, runner.epoch, {f'val/{name}': value for name, value in (metrics or {}).items()})

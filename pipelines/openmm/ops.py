@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 COMPILED = 'compiled mmcv._ext'
@@ -25,6 +26,7 @@ def install() -> str:
     if importlib.util.find_spec('mmcv._ext') is not None:
         return COMPILED
     module = _TorchvisionExt('mmcv._ext')
+    module.__spec__ = ModuleSpec('mmcv._ext', None)  # mmengine looks for it
     sys.modules['mmcv._ext'] = module
     return TORCHVISION
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 
 
 _OURS = dict(mmdet='detection', mmpretrain='classification', mmagic='gan')
@@ -9,11 +10,13 @@ _OURS = dict(mmdet='detection', mmpretrain='classification', mmagic='gan')
 
 def enter(scope: str) -> None:
     """Import one of mmdet, mmpretrain, mmagic with our additions and make it the default scope."""
-    import torch  # noqa: F401  (before mmcv, which must find its operators)
+    from mmengine.logging import MMLogger
     from mmengine.registry import init_default_scope
 
     from pipelines.openmm import ops, weights
 
+    MMLogger.get_current_instance().setLevel('ERROR')  # the forks warn of optional parts that are not installed
+    warnings.filterwarnings('ignore', message='faster_coco_eval is not installed')
     ops.install()
     importlib.import_module('pipelines.openmm.hooks')
     weights.register()

@@ -40,14 +40,14 @@ def prepare(cfg: Config, folder: Path, *, seed: int, title: str = 'train') -> Co
 
 
 def build(cfg: Config) -> Runner:
-    """A Runner that logs to its file and keeps the terminal for warnings and the progress bar."""
+    """A Runner that logs to its file and keeps the terminal for errors and the progress bar."""
     from mmengine.registry import RUNNERS
     from mmengine.runner import Runner
 
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     for handler in runner.logger.handlers:
         if type(handler) is logging.StreamHandler:
-            handler.setLevel(logging.WARNING)
+            handler.setLevel(logging.ERROR)
     return runner
 
 

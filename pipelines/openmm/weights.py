@@ -69,7 +69,7 @@ def resolve(name: str, *, download: bool = True) -> Path:
     if path is None:
         raise InputError(f'{SCHEME}{name}', expected=f'the file {row.file}',
                          found='none in ' + ' or '.join(str(place.parent) for place in places),
-                         remedy='give the folder that holds it: WEIGHTS=FOLDER; or train without: PRETRAINED=no')
+                         remedy='give the folder that holds it: WEIGHTS=FOLDER (docs/weights.md)')
     found = sha256(path)
     if not found.startswith(row.sha256):
         raise InputError(path, expected=f'SHA-256 {row.sha256}', found=found, remedy='delete that file and fetch it again')

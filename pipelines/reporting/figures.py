@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from contextlib import contextmanager
 from html import escape
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
@@ -84,9 +85,9 @@ def forest(table: Mapping) -> Markup:
         left.axvline(100 * chance, color=_GREY, lw=1, ls='--')
         left.text(100 * chance, -0.62, ' chance', color=_GREY, fontsize=8, va='center')
         right.axvline(0, color=_BLUE, lw=1, ls=':')
-        left.set(xlim=(0, 100), yticks=range(len(rows)), yticklabels=[row['title'] for row in rows],
+        left.set(xlim=(0, 100), yticks=range(len(rows)), yticklabels=[fill(row['title'], 30) for row in rows],
                  ylim=(len(rows) - 0.5, -0.8), title='Top-1 on test, %')
-        right.set(title=f'Difference to {reference["title"]}, points')
+        right.set(title='Difference to the reference, points')
         for axis in (left, right):
             axis.grid(axis='x')
             axis.tick_params(axis='y', length=0)

@@ -88,9 +88,11 @@ def confused_pairs(classes: list[str], confusion: list[list[int]], most: int = 1
 def _flags(parameters: Mapping) -> list[str]:
     flags = []
     for name, value in sorted(parameters.items()):
+        if name.endswith('_sha256'):
+            continue
         flag = f'--{name.replace("_", "-")}'
         if isinstance(value, Mapping):
-            value = [f'{key}={entry}' for key, entry in value.items()]
+            value = ','.join(f'{key}={entry}' for key, entry in value.items())
         if isinstance(value, (list, tuple)):
             value = ' '.join(str(entry) for entry in value)
         if value is True:
@@ -101,18 +103,10 @@ def _flags(parameters: Mapping) -> list[str]:
 
 
 def commands(manifests: Mapping[str, Mapping]) -> list[dict]:
-    """For every folder with a manifest, stages in order: ``folder`` and ``command``, with the recorded parameters."""
-    def order(folder: str) -> tuple:
-        stage = folder.removeprefix('models/').split('/')[0]
-        return (STAGES.index(stage) if stage in STAGES else len(STAGES), not folder.startswith('models/'), folder)
-
-    rows = []
-    for folder in sorted(manifests, key=order):
-        stage = folder.removeprefix('models/').split('/')[0]
-        module = 'data_converters.convert' if stage == 'convert' else f'pipelines.{stage}'
-        flags = _flags(manifests[folder]['parameters'])
-        rows.append(dict(folder=folder, command=' '.join(['python -m', module, *flags])))
-    return rows
+    """For every stage that has a manifest, in order: ``folder`` and ``command``, with the recorded parameters."""
+    modules = {stage: f'pipelines.{stage}' for stage in STAGES} | {'convert': 'data_converters.convert'}
+    return [dict(folder=stage, command=' '.join(['python -m', modules[stage], *_flags(manifests[stage]['parameters'])]))
+            for stage in STAGES if stage in manifests]
 
 
 def versions(manifests: Mapping[str, Mapping]) -> dict[str, str]:

@@ -1,0 +1,106 @@
+# Fine-grained classification: raw annotations -> boxes -> crops -> synthetic images -> classifiers -> report.
+# make help
+
+DATASET ?= toy-dogs
+WORK    ?= work_dirs
+SEEDS   ?= 0 1 2
+GPUS    ?= $(shell nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU')
+PYTHON  ?= python3
+ARGS    ?=
+
+TOY     := $(filter toy-%,$(DATASET))
+PROFILE ?= $(if $(TOY),laptop,$(if $(filter-out 0,$(GPUS)),full,laptop))
+VENV    := $(or $(VIRTUAL_ENV),.venv)
+PY      := $(VENV)/bin/python
+D       := $(WORK)/$(DATASET)
+export FGIC_WEIGHTS := $(WEIGHTS)
+
+# Which config each stage takes; every one can be set: make classify ROWS="a.py b.py".
+ifneq ($(TOY),)
+  DETECT_CONFIG ?= mm_configs/detect/$(DATASET)/faster-rcnn_mobilenet-v2_fpn.py
+  SYNTH_CONFIG  ?= mm_configs/synth/$(DATASET)/biggan-deep_64px.py
+  ROWS          ?= $(addprefix mm_configs/classify/$(DATASET)/resnet18_,full.py box.py square.py square_synth.py)
+else ifeq ($(PROFILE),laptop)
+  DETECT_CONFIG ?= mm_configs/detect/$(DATASET)/faster-rcnn_mobilenet-v2_fpn.py
+  SYNTH_CONFIG  ?= mm_configs/synth/$(DATASET)/biggan-deep_64px.py
+  ROWS          ?= $(addprefix mm_configs/classify/$(DATASET)/mobilenet-v2_,$(ROW_FILES))
+else
+  DETECT_CONFIG ?= mm_configs/detect/$(DATASET)/faster-rcnn_r101_fpn.py
+  SYNTH_CONFIG  ?= mm_configs/synth/$(DATASET)/biggan-deep_256px.py
+  ROWS          ?= $(addprefix mm_configs/classify/$(DATASET)/resnet50_,$(ROW_FILES))
+endif
+ROW_FILES := full.py box.py square.py square_synth.py square_scratch.py
+
+.PHONY: help setup doctor demo test convert detect crop synth classify report all check lock clean
+.DEFAULT_GOAL := help
+
+help:  ## this text
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo 'Variables (in brackets: now)'
+	@echo '  DATASET  toy-dogs, toy-birds, dogs, cub                                  [$(DATASET)]'
+	@echo '  RAW      the unpacked dataset, or a folder with its official archives    [$(or $(RAW),not needed for the toys)]'
+	@echo '  PROFILE  laptop (a CPU, small models) or full (GPUs, full size)          [$(PROFILE)]'
+	@echo '  WEIGHTS  folder with pretrained weights (pipelines/openmm/weights.py)    [$(or $(WEIGHTS),none)]'
+	@echo '  WORK     where results go: WORK/DATASET/STAGE/                           [$(WORK)]'
+	@echo '  SEEDS    of the classifiers                                              [$(SEEDS)]'
+	@echo '  GPUS     to train on                                                     [$(GPUS)]'
+	@echo '  BOXES    gt, det, or train=gt,val=det,test=det: the boxes that are cropped'
+	@echo '  DETECT_CONFIG, SYNTH_CONFIG, ROWS    other mm configs than the profile'"'"'s'
+	@echo
+	@echo '  make detect crop synth classify report DATASET=cub RAW=/data/CUB_200_2011'
+
+demo: setup  ## the whole pipeline on drawn dogs, on a CPU, in minutes
+	@$(MAKE) --no-print-directory report DATASET=toy-dogs PROFILE=laptop
+	@echo 'open $(WORK)/toy-dogs/report/index.html'
+
+test: setup  ## every test: lint, fast ones, then one real iteration of every stage and config
+	$(PY) -m ruff check .
+	$(VENV)/bin/lint-imports
+	$(PY) -m pytest
+	$(PY) -m pytest -m mm
+
+all: report  ## all stages of DATASET
+
+setup:  ## install the lock into .venv, or the active virtual environment
+	@tools/setup.sh $(VENV) $(PYTHON)
+
+doctor: setup  ## what this machine has, what is wrong with it, and the command that mends it
+	@$(PY) tools/doctor.py
+
+# --- stages; each pulls in those before it, and each says `up to date` where nothing changed ---
+
+check: setup
+	@$(PY) tools/check_variables.py --dataset '$(DATASET)' --profile '$(PROFILE)' --raw '$(RAW)' --weights '$(WEIGHTS)'
+
+convert: check  ## raw annotations -> COCO
+ifneq ($(TOY),)
+	@$(PY) -m data_converters.toy --dataset $(DATASET) --out $(D)/raw
+endif
+	@$(PY) -m data_converters.convert --dataset $(DATASET) --raw $(if $(TOY),$(D)/raw,'$(RAW)') --out $(D)/convert
+
+detect: convert  ## train a detector, box every image
+	@$(PY) -m pipelines.detect --coco $(D)/convert --out $(D)/detect --config $(DETECT_CONFIG) --gpus $(or $(filter-out 0,$(GPUS)),1) $(ARGS)
+
+crop: detect  ## box crops and square crops
+	@$(PY) -m pipelines.crop --coco $(D)/convert --detections $(D)/detect/detections.json --out $(D)/crop $(if $(BOXES),--boxes $(BOXES))
+
+synth: crop  ## train BigGAN-deep on the square crops of train, draw images
+	@$(PY) -m pipelines.synth --crops $(D)/crop --out $(D)/synth --config $(SYNTH_CONFIG) $(if $(IMAGES_PER_CLASS),--images-per-class $(IMAGES_PER_CLASS))
+
+classify: synth  ## train classifiers with and without each step, compare them
+	@$(PY) -m pipelines.classify --data $(D) --out $(D)/classify --rows $(ROWS) --seeds $(SEEDS)
+
+report: classify  ## one page with everything
+	@$(PY) -m pipelines.report --work $(D) --out $(D)/report
+
+# --- maintenance ---
+
+LOCK := uv pip compile --universal --python-version 3.10 --fork-strategy fewest --generate-hashes --no-annotate --no-header --quiet
+
+lock:  ## write the locks again (needs uv)
+	$(LOCK) requirements/dev.in --override requirements/overrides.txt --output-file requirements/lock.txt
+	$(LOCK) requirements/build.in --output-file requirements/build.txt
+
+clean:  ## remove the results of DATASET
+	rm -rf $(D)

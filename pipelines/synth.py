@@ -1,0 +1,200 @@
+"""Train a class-conditional GAN on the square crops of train, then write synthetic images and say how good they are.
+
+    python -m pipelines.synth --crops work_dirs/dogs/crop --out work_dirs/dogs/synth \\
+        --config mm_configs/synth/dogs/biggan-deep_64px.py
+
+Two results, each made only when something it depends on changed, and resumed where it was interrupted:
+
+    --model-dir  the trained GAN: model.pth, config.py, metrics.jsonl, logs/ (TensorBoard, checkpoints, sample grids)
+    --out        images/<class>/<seed>.jpg, train.json (their list, with lineage), metrics.json, grid_real.jpg,
+                 grid_synthetic.jpg
+
+An image depends on the generator's weights, its class and its seed, which is its file name. With --weights nothing is
+trained: FILE holds the GAN's or generator's state dict for the config.
+
+metrics.json: top-1 on real *val* crops of a small classifier trained on the synthetic images, beside the same trained
+on the real train crops, and chance; precision and recall (Kynkaanniemi et al. 2019) in that classifier's feature space;
+FID where Inception's weights are given. The test split is left to the final classifiers: whoever tunes a generator by
+these figures must not tune it on test.
+"""
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from pipelines.core import configs, images, lineage, manifest
+from pipelines.core.errors import InputError, command
+
+PACKAGES = ('torch', 'mmagic', 'onedl-mmengine')
+FORMATS = ('jpg', 'png')
+
+
+def image_seed(seed: int, label: int, index: int) -> int:
+    """Of an image: other for each class, and the same however many images are asked for."""
+    return (seed * 1000 + label) * 100_000 + index
+
+
+def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Path | None = None,
+          images_per_class: int | None = None, seed: int = 0, image_format: str = 'jpg', quality: int = 95,
+          batch: int = 64, standing_batches: int = 16, classifier_steps: int | None = None,
+          inception: Path | None = None, gpus: int = 1, options: list[str] | None = None) -> dict:
+    """Run the stage.
+
+    Args:
+        crops: a crop folder.
+        out: gets the images, their list and the quality figures.
+        model_dir: gets the trained GAN.
+        config: an mmagic config.
+        weights: a generator to sample from instead of training one.
+        images_per_class: None: as many as train has on average.
+        seed: of the training and, with class and number, of the images.
+        image_format: ``jpg`` or ``png``.
+        quality: of JPEG.
+        batch: images sampled together; does not change them.
+        standing_batches: batches of 64 to average batch norm over before sampling; 0: the averages of the training.
+        classifier_steps: of 64 images, for the two small classifiers; None: see `gan_quality.measure`.
+        inception: torchvision's ``inception_v3`` weights, for FID.
+        gpus: processes to train with.
+        options: ``key=value`` overrides of the config.
+    Returns:
+        the manifest of ``out``.
+    Raises:
+        InputError: missing or unfitting lists, config or weights.
+    """
+    lists = {split: crops / f'square_{split}.json' for split in ('train', 'val', 'test')}
+    rows = {split: lineage.read_list(path)[1] for split, path in lists.items()}
+    classes, _ = lineage.read_list(lists['train'])
+    lineage.check_training_list(lists['train'], {row['image_id'] for row in rows['test']})
+    for split in ('train', 'val'):
+        if not rows[split]:
+            raise InputError(lists[split], expected='images', found='an empty list',
+                             remedy='run make convert crop again')
+    for option, file in {'--weights': weights, '--inception': inception}.items():
+        if file and not file.is_file():
+            raise InputError(f'{option} {file}', expected='a file', found='nothing', remedy='correct the path')
+    count = images_per_class or round(len(rows['train']) / len(classes))
+    recorded = manifest.recorded(crops)
+    sources = {f'crop/{name}': recorded[name] for name in ('square', 'square_train.json')}
+    network = dict(config=config.name, config_sha256=configs.digest(config, options))
+
+    def load():
+        from pipelines.openmm import config as mm
+        return mm.load(config, data_root=crops, num_classes=len(classes), options=options or ())
+
+    def train(folder: Path) -> None:
+        from pipelines.openmm import training
+        training.train(load(), folder, seed=seed, title='[synth] train', gpus=gpus)
+
+    if weights is None:
+        manifest.produce(model_dir, 'synth: train', dict(network, seed=seed), sources, train, packages=PACKAGES,
+                         resume=True)
+    generator = weights or model_dir / 'model.pth'
+
+    def sample(folder: Path) -> None:
+        cfg = load()
+        synthetic = [dict(img_path=f'images/{name}/{number}.{image_format}', gt_label=label, split='train',
+                          box_source='synthetic', generator=manifest.sha256(generator), seed=number)
+                     for label, name in enumerate(classes)
+                     for number in (image_seed(seed, label, index) for index in range(count))]
+        write_images(cfg, generator, folder, synthetic, quality=quality, batch=batch, standing_batches=standing_batches)
+        lineage.write_list(folder / 'train.json', classes, synthetic)
+        write_grid(folder / 'grid_real.jpg', crops, rows['train'], classes)
+        write_grid(folder / 'grid_synthetic.jpg', folder, synthetic, classes)
+
+        from pipelines.openmm import gan_quality
+        files = {name: [(root / row['img_path'], row['gt_label']) for row in part] for name, root, part in (
+            ('real', crops, rows['train']), ('val', crops, rows['val']), ('synthetic', folder, synthetic))}
+        manifest.write_json(folder / 'metrics.json', dict(
+            config=config.name, iterations=None if weights else cfg.train_cfg.max_iters, images_per_class=count,
+            resolution=cfg.model.generator.output_scale,
+            **gan_quality.measure(**files, num_classes=len(classes), seed=seed, steps=classifier_steps,
+                                  inception=inception)))
+
+    inputs = {**sources, 'crop/square_val.json': recorded['square_val.json'],
+              **({'weights': weights} if weights else {'models/synth/model.pth': generator}),
+              **({'inception': inception} if inception else {})}
+    parameters = dict(network, seed=seed, images_per_class=count, format=image_format, quality=quality,
+                      standing_batches=standing_batches, classifier_steps=classifier_steps)
+    manifest.produce(out, 'synth', parameters, inputs, sample, packages=PACKAGES, resume=True)
+    print_metrics(manifest.read_json(out / 'metrics.json'))
+    return manifest.load(out)
+
+
+def write_images(cfg, weights: Path, folder: Path, rows: list[dict], *, quality: int, batch: int,
+                 standing_batches: int) -> None:
+    """Sample the images of a list that are not there yet."""
+    from PIL import Image
+    from tqdm import tqdm
+
+    from pipelines.openmm import gan
+    from pipelines.openmm import weights as weight_files
+    missing = [row for row in rows if not (folder / row['img_path']).exists()]
+    generator = gan.load_generator(cfg, weight_files.load(weights))
+    if missing and standing_batches:
+        gan.set_standing_statistics(generator, batches=standing_batches)
+    labels, seeds = ([row[key] for row in missing] for key in ('gt_label', 'seed'))
+    pictures = gan.sample(generator, labels, seeds, batch=batch)
+    for row, picture in zip(missing, tqdm(pictures, '[synth] sample', len(missing), unit='img', dynamic_ncols=True)):
+        path = folder / row['img_path']
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f'.{path.name}')
+        if path.suffix == '.png':
+            Image.fromarray(picture).save(partial, format='png')
+        else:
+            partial.write_bytes(images.encode_jpeg(picture, quality))
+        partial.replace(path)
+
+
+def write_grid(path: Path, root: Path, rows: list[dict], classes: list[str], *, columns: int = 8, classes_shown: int = 8
+               ) -> None:
+    """A row of images for each of the first classes."""
+    chosen = [row for label in range(min(len(classes), classes_shown))
+              for row in ([row for row in rows if row['gt_label'] == label] * columns)[:columns]]
+    pictures = [images.decode(root / row['img_path']) for row in chosen]
+    captions = [classes[row['gt_label']] for row in chosen]
+    images.contact_sheet(pictures, captions, columns=columns, cell=128).save(path, quality=88)
+
+
+def print_metrics(metrics: dict) -> None:
+    trained, covered = metrics['train_on_synthetic'], metrics['precision_recall']
+    print(f'[synth] {trained["classifier"]}, read on {trained["images"]} val images: trained on synthetic '
+          f'{trained["top1"]:.3f}, on real {trained["real_top1"]:.3f}, chance {trained["chance"]:.3f}')
+    print(f'[synth] precision {covered["precision"]:.3f}, recall {covered["recall"]:.3f}; FID '
+          f'{metrics["fid"]} ({metrics["fid_note"]})')
+
+
+@command
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog='python -m pipelines.synth', description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--crops', type=Path, required=True, help='folder of the crop stage')
+    parser.add_argument('--out', type=Path, required=True, help='folder for the images')
+    parser.add_argument('--model-dir', type=Path, help='folder for the trained GAN (default: OUT/../models/synth)')
+    parser.add_argument('--config', type=Path, required=True, help='mm config, e.g. mm_configs/synth/dogs/...')
+    parser.add_argument('--weights', type=Path, metavar='FILE', help='sample from these instead of training')
+    parser.add_argument('--images-per-class', type=int, metavar='N', help='(default: as many as train has on average)')
+    parser.add_argument('--seed', type=int, default=0, help='of training and images (default: 0)')
+    parser.add_argument('--format', choices=FORMATS, default='jpg', help='(default: jpg)')
+    parser.add_argument('--quality', type=int, default=95, help='of JPEG (default: 95)')
+    parser.add_argument('--batch', type=int, default=64, help='images sampled together (default: 64)')
+    parser.add_argument('--standing-batches', type=int, default=16, metavar='N',
+                        help='batches of 64 to average batch norm over before sampling; 0: keep the averages of the '
+                             'training (default: 16)')
+    parser.add_argument('--classifier-steps', type=int, metavar='N',
+                        help='of 64 images, for the two small classifiers (default: ten epochs of train, at least 300)')
+    parser.add_argument('--inception', type=Path, metavar='FILE', help="torchvision's inception_v3 weights, for FID")
+    parser.add_argument('--gpus', type=int, default=1, help='processes to train with, through torchrun (default: 1)')
+    parser.add_argument('--cfg-options', nargs='*', default=[], metavar='KEY=VALUE', help='overrides of config keys')
+    args = parser.parse_args(argv)
+
+    from pipelines.openmm import threads
+    threads.set_threads()
+    synth(args.crops, args.out, args.model_dir or args.out.absolute().parent / 'models' / 'synth', config=args.config,
+          weights=args.weights, images_per_class=args.images_per_class, seed=args.seed, image_format=args.format,
+          quality=args.quality, batch=args.batch, standing_batches=args.standing_batches,
+          classifier_steps=args.classifier_steps, inception=args.inception, gpus=args.gpus, options=args.cfg_options)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""Small generated datasets that many tests read. Read only: a test that changes files copies them first."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from data_converters.convert import convert
+from data_converters.toy import toy
+
+settings.register_profile('repeatable', derandomize=True, deadline=None, database=None)
+settings.load_profile('repeatable')
+
+
+def _raw(tmp_path_factory: pytest.TempPathFactory, dataset: str) -> Path:
+    out = tmp_path_factory.mktemp(dataset) / 'raw'
+    toy(dataset, out, classes=3, train=8, test=4)
+    return out
+
+
+@pytest.fixture(scope='session')
+def toy_dogs_raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stanford Dogs' raw layout: 3 breeds, 8 train and 4 test images each."""
+    return _raw(tmp_path_factory, 'toy-dogs')
+
+
+@pytest.fixture(scope='session')
+def toy_birds_raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that holds CUB_200_2011/: 3 species, 8 train and 4 test images each."""
+    return _raw(tmp_path_factory, 'toy-birds')
+
+
+@pytest.fixture(scope='session')
+def toy_dogs_coco(toy_dogs_raw: Path) -> Path:
+    """A convert folder: 7 train, 1 val, 4 test images of each of 3 breeds."""
+    out = toy_dogs_raw.parent / 'convert'
+    convert('toy-dogs', toy_dogs_raw, out)
+    return out
+
+
+@pytest.fixture(scope='session')
+def toy_birds_coco(toy_birds_raw: Path) -> Path:
+    """A convert folder: 7 train, 1 val, 4 test images of each of 3 species."""
+    out = toy_birds_raw.parent / 'convert'
+    convert('toy-birds', toy_birds_raw, out)
+    return out

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipelines.core import images
+from pipelines.core.errors import InputError
+
+
+@pytest.fixture
+def halves() -> np.ndarray:
+    """(20, 30, 3): red on the left, blue on the right."""
+    picture = np.zeros((20, 30, 3), np.uint8)
+    picture[:, :15, 0] = picture[:, 15:, 2] = 250
+    return picture
+
+
+def test_orientation_is_applied_to_size_and_pixels(tmp_path, halves):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shown turned by 90 degrees clockwise: the left half is shown on top
+    Image.fromarray(halves).save(tmp_path / 'turned.jpg', exif=exif, quality=95)
+    picture = images.decode(tmp_path / 'turned.jpg')
+    assert images.size(tmp_path / 'turned.jpg') == (20, 30)
+    assert picture.shape == (30, 20, 3)
+    assert picture[3, 10, 0] > 200 and picture[27, 10, 2] > 200
+
+
+@pytest.mark.parametrize('mode', ['L', 'P', 'RGBA', 'CMYK'])
+def test_every_mode_becomes_rgb(tmp_path, halves, mode):
+    path = tmp_path / ('picture.jpg' if mode in ('L', 'CMYK') else 'picture.png')
+    Image.fromarray(halves).convert(mode).save(path)
+    assert images.decode(path).shape == (20, 30, 3) and images.decode(path).dtype == np.uint8
+
+
+def test_a_truncated_jpeg_is_an_error(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    data = images.encode_jpeg(noise, 90)
+    (tmp_path / 'cut.jpg').write_bytes(data[:len(data) // 2])
+    with pytest.raises(InputError, match='cut.jpg: expected an undamaged image'):
+        images.decode(tmp_path / 'cut.jpg')
+
+
+def test_what_is_no_image_is_an_error(tmp_path):
+    (tmp_path / 'text.jpg').write_text('hello')
+    for read in (images.size, images.decode):
+        with pytest.raises(InputError, match='text.jpg'):
+            read(tmp_path / 'text.jpg')
+        with pytest.raises(InputError, match='absent.jpg'):
+            read(tmp_path / 'absent.jpg')
+
+
+def test_a_decompression_bomb_is_an_error(tmp_path, halves, monkeypatch):
+    Image.fromarray(halves).save(tmp_path / 'bomb.png')
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 100)
+    for read in (images.size, images.decode):
+        with pytest.raises(InputError, match='bomb.png: .*decompression bomb'):
+            read(tmp_path / 'bomb.png')
+
+
+def test_crop_is_exact_and_padded_with_grey(halves):
+    assert (images.crop(halves, np.array([10, 5, 20, 15.])) == halves[5:15, 10:20]).all()
+    padded = images.crop(halves, np.array([0, -5, 30, 25.]))
+    assert padded.shape == (30, 30, 3)
+    assert (padded[:5] == 114).all() and (padded[25:] == 114).all() and (padded[5:25] == halves).all()
+
+
+def test_fit_sets_the_longer_side(halves):
+    assert images.fit(halves, 60).shape == (40, 60, 3)
+    assert images.fit(halves[:, :10], 8).shape == (8, 4, 3)

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipelines.core import manifest
+from pipelines.core.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    (tmp_path / 'source').mkdir()
+    (tmp_path / 'source' / 'a.txt').write_text('one')
+    return tmp_path / 'source'
+
+
+def build_copy(source: Path, out: Path, **parameters) -> bool:
+    def build(folder: Path) -> None:
+        (folder / 'copy.txt').write_text((source / 'a.txt').read_text() + str(parameters))
+
+    return manifest.produce(out, 'copy', parameters, {'source': source}, build)
+
+
+def test_nothing_is_made_twice(source, tmp_path, capsys):
+    assert build_copy(source, tmp_path / 'out')
+    assert not build_copy(source, tmp_path / 'out')
+    assert capsys.readouterr().out == '[copy] up to date\n'
+
+
+def test_an_input_byte_a_parameter_or_a_changed_output_rebuilds(source, tmp_path):
+    build_copy(source, tmp_path / 'out', k=1)
+    assert build_copy(source, tmp_path / 'out', k=2)
+    (source / 'a.txt').write_text('two')
+    assert build_copy(source, tmp_path / 'out', k=2)
+    (tmp_path / 'out' / 'copy.txt').write_text('edited')
+    assert build_copy(source, tmp_path / 'out', k=2)
+    assert (tmp_path / 'out' / 'copy.txt').read_text() == "two{'k': 2}"
+    (source / 'b.txt').write_text('')
+    assert build_copy(source, tmp_path / 'out', k=2)
+
+
+def test_touching_an_input_rebuilds_nothing(source, tmp_path):
+    build_copy(source, tmp_path / 'out')
+    os.utime(source / 'a.txt', (1, 1))
+    assert not build_copy(source, tmp_path / 'out')
+
+
+def test_equal_inputs_give_equal_bytes_anywhere(source, tmp_path):
+    other = shutil.copytree(source, tmp_path / 'elsewhere' / 'source')
+    build_copy(source, tmp_path / 'out', k=1)
+    build_copy(other, tmp_path / 'elsewhere' / 'out', k=1)
+    first, second = (folder / 'out' / manifest.NAME for folder in (tmp_path, tmp_path / 'elsewhere'))
+    assert first.read_bytes() == second.read_bytes()
+    assert str(tmp_path) not in first.read_text()
+
+
+def test_a_failed_build_leaves_the_old_result(source, tmp_path):
+    build_copy(source, tmp_path / 'out')
+
+    def fail(folder: Path) -> None:
+        (folder / 'half.txt').write_text('half')
+        raise OSError('no')
+
+    with pytest.raises(OSError, match='no'):
+        manifest.produce(tmp_path / 'out', 'copy', {'k': 3}, {'source': source}, fail)
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['copy.txt', manifest.NAME]
+    assert not build_copy(source, tmp_path / 'out')
+
+
+def test_a_folder_of_somebody_elses_is_not_touched(source, tmp_path):
+    (tmp_path / 'out').mkdir()
+    (tmp_path / 'out' / 'thesis.tex').write_text('my life')
+    with pytest.raises(InputError, match='a folder without manifest.json'):
+        build_copy(source, tmp_path / 'out')
+    assert (tmp_path / 'out' / 'thesis.tex').read_text() == 'my life'
+
+
+_SLOW = '''
+import sys, time
+from pathlib import Path
+from pipelines.core import manifest
+out, marker = Path(sys.argv[1]), Path(sys.argv[2])
+def build(folder):
+    (folder / 'half.txt').write_text('half')
+    marker.write_text('building')
+    time.sleep(float(sys.argv[3]))
+    (folder / 'whole.txt').write_text('whole')
+print(manifest.produce(out, 'slow', {'k': 2}, {}, build))
+'''
+
+
+def start(out: Path, marker: Path, seconds: float) -> subprocess.Popen:
+    return subprocess.Popen([sys.executable, '-c', _SLOW, str(out), str(marker), str(seconds)], cwd=ROOT,
+                            stdout=subprocess.PIPE, text=True)
+
+
+def wait_for(marker: Path) -> None:
+    deadline = time.monotonic() + 20
+    while not marker.exists():
+        assert time.monotonic() < deadline, 'the build did not start'
+        time.sleep(0.02)
+
+
+def test_a_killed_build_leaves_the_old_result_and_the_next_one_works(tmp_path):
+    out = tmp_path / 'out'
+    manifest.produce(out, 'slow', {'k': 1}, {}, lambda folder: (folder / 'old.txt').write_text('old') and None)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    process = start(out, tmp_path / 'marker', 60)
+    wait_for(tmp_path / 'marker')
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    again = start(out, tmp_path / 'marker', 0)
+    assert again.communicate()[0] == 'True\n'
+    assert sorted(path.name for path in out.iterdir()) == ['half.txt', manifest.NAME, 'whole.txt']
+
+
+def test_of_two_processes_at_once_one_builds_and_one_waits(tmp_path):
+    first = start(tmp_path / 'out', tmp_path / 'marker', 1.0)
+    wait_for(tmp_path / 'marker')
+    second = start(tmp_path / 'out', tmp_path / 'marker', 1.0)
+    answers = first.communicate()[0], second.communicate()[0]
+    assert answers[0] == 'True\n'
+    assert 'another process is writing' in answers[1] and answers[1].endswith('[slow] up to date\nFalse\n')
+
+
+def test_a_dangling_link_is_mended(tmp_path):
+    for name in ('a', 'b'):
+        (tmp_path / name).mkdir()
+        manifest.link(tmp_path / 'link', name)
+        assert (tmp_path / 'link').resolve() == tmp_path / name
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['a', 'b', 'link']

@@ -1,0 +1,68 @@
+from pathlib import Path
+
+import pytest
+
+from pipelines.core import configs
+from pipelines.core.errors import InputError
+from pipelines.openmm import config as mm
+
+ROOT = Path(__file__).resolve().parents[2]
+LEAVES = sorted(path for path in (ROOT / 'mm_configs').glob('*/*/*.py') if path.parts[-3] != '_base_')
+
+
+def test_num_classes_comes_from_the_data():
+    cfg = mm.load(ROOT / 'mm_configs/classify/dogs/mobilenet-v2_square.py', data_root=Path('x'), num_classes=4)
+    assert cfg.model.head.num_classes == 4
+    assert cfg.train_dataloader.dataset.ann_file == 'crop/square_train.json'
+    assert cfg.test_dataloader.dataset.data_root == 'x'
+
+
+def test_a_config_with_another_number_of_classes_is_refused(tmp_path):
+    path = tmp_path / 'leaf.py'
+    path.write_text(f"_base_ = '{ROOT}/mm_configs/classify/dogs/mobilenet-v2_full.py'\n"
+                    'model = dict(head=dict(num_classes=120))\n')
+    with pytest.raises(InputError, match=r'leaf\.py, model\.head\.num_classes: expected 4.*found 120'):
+        mm.load(path, data_root=Path('x'), num_classes=4)
+
+
+def test_digest_sees_keys_not_comments(tmp_path):
+    base, leaf = tmp_path / 'base.py', tmp_path / 'leaf.py'
+    base.write_text('lr = 1\n')
+    leaf.write_text("_base_ = './base.py'\nepochs = 2\n")
+    before = configs.digest(leaf)
+    leaf.write_text("'''Words.'''\n_base_ = './base.py'\nepochs = 2  # more words\n")
+    assert configs.digest(leaf) == before
+    base.write_text('lr = 2\n')
+    assert configs.digest(leaf) != before
+    assert configs.digest(leaf, ['a=1']) != configs.digest(leaf)
+
+
+def test_a_missing_base_is_named(tmp_path):
+    leaf = tmp_path / 'leaf.py'
+    leaf.write_text("_base_ = './nothing.py'\n")
+    with pytest.raises(InputError, match='leaf.py: expected the config .*nothing.py, found nothing'):
+        configs.digest(leaf)
+
+
+@pytest.mark.mm
+@pytest.mark.parametrize('path', LEAVES, ids=lambda path: str(path.relative_to(ROOT / 'mm_configs')))
+def test_every_config_builds(path):
+    """Docstring, model, optimiser, pipelines and hooks of every leaf are what the libraries take."""
+    from mmengine.registry import HOOKS, MODELS, PARAM_SCHEDULERS, TRANSFORMS
+
+    stage, dataset = path.parts[-3:-1]
+    official = {'dogs': 120, 'cub': 200}.get(dataset, 6)
+    cfg = mm.load(path, data_root=Path('x'), num_classes=official)
+    assert '"""' in path.read_text().splitlines()[0]
+    assert len(cfg.filename and path.read_text().splitlines()) <= 20
+    model = MODELS.build(cfg.model)
+    assert sum(p.numel() for p in model.parameters()) > 1e5
+    for name in ('train', 'val', 'test'):
+        dataset_cfg = (cfg.get(f'{name}_dataloader') or {}).get('dataset')
+        while dataset_cfg and 'pipeline' not in dataset_cfg:
+            dataset_cfg = dataset_cfg['real']
+        for transform in dataset_cfg['pipeline'] if dataset_cfg else []:
+            TRANSFORMS.build(transform)
+    for hook in cfg.default_hooks.values():
+        HOOKS.build(hook)
+    assert PARAM_SCHEDULERS and cfg.optim_wrapper

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.core import images, lineage, manifest
+from pipelines.core.errors import InputError
+from pipelines.crop import KINDS, Style, crop, main, parse_boxes, plan
+
+SIZE = (100, 60)
+LEFT, RIGHT = (10, 20, 30, 10), (60, 10, 40, 50)  # xywh
+COLOURS = {LEFT: (220, 30, 30), RIGHT: (30, 30, 220)}
+
+
+@pytest.fixture
+def convert(tmp_path: Path) -> Path:
+    """Grey 100 x 60 images, one per split, each with a red box on the left and a larger blue one on the right."""
+    folder = tmp_path / 'convert'
+    (folder / 'images' / 'a').mkdir(parents=True)
+    picture = np.full((60, 100, 3), 114, np.uint8)
+    for (x, y, w, h), colour in COLOURS.items():
+        picture[y:y + h, x:x + w] = colour
+    for number, split in enumerate(('train', 'val', 'test'), start=1):
+        (folder / 'images' / 'a' / f'{split}.jpg').write_bytes(images.encode_jpeg(picture, 100))
+        manifest.write_json(folder / f'{split}.json', dict(
+            images=[dict(id=number, file_name=f'a/{split}.jpg', width=100, height=60, category_id=2)],
+            annotations=[dict(id=i, image_id=number, category_id=2, bbox=list(box)) for i, box in enumerate(COLOURS)],
+            categories=[dict(id=1, name='one'), dict(id=2, name='two')]))
+    return folder
+
+
+@pytest.fixture
+def detections(tmp_path: Path) -> Path:
+    """For val the smaller box scores best; nothing is found in test."""
+    rows = [dict(image_id=2, category_id=1, bbox=list(RIGHT), score=0.3),
+            dict(image_id=2, category_id=1, bbox=list(LEFT), score=0.9)]
+    (tmp_path / 'detections.json').write_text(json.dumps(rows))
+    return tmp_path / 'detections.json'
+
+
+def rows(out: Path, kind: str, split: str) -> list[dict]:
+    return lineage.read_list(out / f'{kind}_{split}.json')[1]
+
+
+def test_boxes_by_split_are_read():
+    assert parse_boxes('gt') == dict(train='gt', val='gt', test='gt')
+    assert parse_boxes('test=gt') == dict(train='gt', val='det', test='gt')
+    for wrong in ('best', 'train', 'train=gt,live=det', ''):
+        with pytest.raises(InputError, match='--boxes: expected gt, det, or pairs'):
+            parse_boxes(wrong)
+
+
+@pytest.mark.parametrize(('box', 'margin', 'min_size', 'box_crop', 'square'), [
+    ((10, 20, 40, 30), 0.0, 1, (10, 20, 40, 30), (10, 10, 40, 40)),
+    ((10, 20, 40, 30), 0.1, 1, (7, 19, 43, 31), (7, 7, 43, 43)),
+    ((0, 25, 30, 35), 0.0, 1, (0, 25, 30, 35), (0, 15, 30, 45)),     # at the border: shifted to stay inside
+    ((90, 50, 100, 60), 0.5, 1, (85, 45, 100, 60), (85, 45, 100, 60)),
+    ((50, 30, 54, 32), 0.0, 16, (44, 27, 60, 35), (44, 23, 60, 39)),   # grown to 16 pixels first
+    ((10, 10, 90, 50), 0.0, 1, (10, 10, 90, 50), (10, -10, 90, 70)),   # higher than the image: padded
+    (None, 0.1, 16, (0, 0, 100, 60), (0, -20, 100, 80)),               # the whole image: no margin
+])
+def test_crops_to_the_pixel(box, margin, min_size, box_crop, square):
+    assert plan(box, SIZE, Style(Path(), margin, min_size, 64, 95)) == dict(box=box_crop, square=square)
+
+
+def test_train_by_the_largest_annotated_box_val_by_the_best_detection(convert, detections, tmp_path, capsys):
+    out = tmp_path / 'crop'
+    crop(convert, out, detections=detections, margin=0, size=80, workers=1)
+    assert rows(out, 'box', 'train') == [dict(
+        img_path='box/a/train.jpg', gt_label=1, image_id=1, split='train', box_source='gt', score=None,
+        box=[60, 10, 100, 60], crop=[60, 10, 100, 60])]
+    assert rows(out, 'square', 'val') == [dict(
+        img_path='square/a/val.jpg', gt_label=1, image_id=2, split='val', box_source='det', score=0.9,
+        box=[10, 20, 40, 30], crop=[10, 10, 40, 40])]
+    assert rows(out, 'full', 'test') == [dict(
+        img_path='full/a/test.jpg', gt_label=1, image_id=3, split='test', box_source='none', score=None, box=None,
+        crop=[0, 0, 100, 60])]
+    assert json.loads((out / 'summary.json').read_text())['mode_counts'] == dict(
+        train=dict(gt=1), val=dict(det=1), test=dict(fallback=1))
+
+    blue, red = images.decode(out / 'box' / 'a' / 'train.jpg'), images.decode(out / 'box' / 'a' / 'val.jpg')
+    assert blue.shape == (80, 64, 3) and np.abs(blue.astype(int) - COLOURS[RIGHT]).max() < 12
+    assert red.shape == (27, 80, 3) and np.abs(red.astype(int)[2:-2, 2:-2] - COLOURS[LEFT]).max() < 12
+    square = images.decode(out / 'square' / 'a' / 'val.jpg')
+    assert square.shape == (80, 80, 3) and square[40, 40].tolist() == pytest.approx(COLOURS[LEFT], abs=12)
+    assert (out / 'full' / 'a' / 'test.jpg').is_file()
+
+
+def test_without_a_detection_the_whole_image_is_padded_and_marked(convert, detections, tmp_path):
+    out = tmp_path / 'crop'
+    crop(convert, out, detections=detections, size=100, workers=1)
+    row = rows(out, 'square', 'test')[0]
+    assert (row['box_source'], row['box'], row['score'], row['crop']) == ('fallback', None, None, [0, -20, 100, 80])
+    picture = images.decode(out / row['img_path']).astype(int)
+    assert picture.shape == (100, 100, 3)
+    assert np.abs(picture[:18] - 114).max() < 4 and np.abs(picture[82:] - 114).max() < 4
+    assert picture[45, 80].tolist() == pytest.approx(COLOURS[RIGHT], abs=12)
+
+
+def test_a_detection_outside_the_image_counts_as_none(convert, tmp_path):
+    path = tmp_path / 'detections.json'
+    path.write_text(json.dumps([dict(image_id=3, bbox=[200, 0, 10, 10], score=0.9),
+                                dict(image_id=3, bbox=[90, 0, 40, 20], score=0.2)]))
+    crop(convert, tmp_path / 'crop', detections=path, margin=0, workers=1)
+    assert rows(tmp_path / 'crop', 'box', 'test')[0]['crop'] == [90, 0, 100, 20]
+    assert rows(tmp_path / 'crop', 'box', 'val')[0]['box_source'] == 'fallback'
+
+
+def test_the_number_of_workers_changes_no_byte(toy_dogs_coco, tmp_path):
+    for workers in (1, 2):
+        crop(toy_dogs_coco, tmp_path / str(workers) / 'crop', by_split=parse_boxes('gt'), size=32, workers=workers)
+    first, second = ({path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob('*') if path.is_file()}
+                     for out in (tmp_path / '1' / 'crop', tmp_path / '2' / 'crop'))
+    assert first == second
+    assert sum(name.startswith('square/') for name in first) == 36
+    for kind in KINDS:
+        lineage.check_training_list(tmp_path / '1' / 'crop' / f'{kind}_train.json')
+
+
+def test_a_current_result_is_kept_and_a_changed_detection_cuts_again(convert, detections, tmp_path, capsys):
+    assert crop(convert, tmp_path / 'crop', detections=detections, workers=1)
+    assert not crop(convert, tmp_path / 'crop', detections=detections, workers=2)
+    assert '[crop] up to date' in capsys.readouterr().out
+    detections.write_text(detections.read_text().replace('0.3', '0.95'))
+    assert crop(convert, tmp_path / 'crop', detections=detections, workers=1)
+    assert rows(tmp_path / 'crop', 'box', 'val')[0]['score'] == 0.95
+
+
+@pytest.mark.parametrize(('content', 'message'), [
+    (None, 'detections.json: expected detected boxes, found nothing'),
+    ('{', 'detections.json: expected COCO results'),
+    ('[{"image_id": 2}]', 'detections.json: expected COCO results'),
+    ('[{"image_id": 2, "bbox": [1, 2, 3], "score": 1}]', 'detections.json: expected COCO results'),
+    ('[{"image_id": 9, "bbox": [0, 0, 5, 5], "score": 1}]', 'row 0: expected an image id of .*, found 9'),
+])
+def test_wrong_detections_are_named(convert, tmp_path, capsys, content, message):
+    path = tmp_path / 'detections.json'
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(InputError, match=message):
+        crop(convert, tmp_path / 'crop', detections=path)
+    assert main(['--coco', str(convert), '--detections', str(path), '--out', str(tmp_path / 'crop')]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 2
+    assert not (tmp_path / 'crop').exists()
+
+
+def test_other_wrong_inputs_are_named(convert, tmp_path):
+    with pytest.raises(InputError, match='--detections: expected a file'):
+        crop(convert, tmp_path / 'crop')
+    with pytest.raises(InputError, match='--quality: expected 1 to 100, found 0'):
+        crop(convert, tmp_path / 'crop', by_split=parse_boxes('gt'), quality=0)
+    with pytest.raises(InputError, match=r'train\.json: expected a COCO file, found nothing'):
+        crop(tmp_path / 'nowhere', tmp_path / 'crop', by_split=parse_boxes('gt'))
+
+
+@pytest.mark.parametrize('workers', [1, 2])
+def test_a_damaged_image_stops_the_stage_and_is_named(toy_dogs_coco, tmp_path, workers):
+    folder = tmp_path / 'convert'
+    folder.mkdir()
+    for split in ('train', 'val', 'test'):
+        (folder / f'{split}.json').write_bytes((toy_dogs_coco / f'{split}.json').read_bytes())
+    for path in toy_dogs_coco.joinpath('images').glob('*/*.jpg'):
+        target = folder / 'images' / path.parent.name / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    target.write_bytes(target.read_bytes()[:3000])
+    with pytest.raises(InputError, match=f'{target.name}: expected an undamaged image'):
+        crop(folder, tmp_path / 'crop', by_split=parse_boxes('gt'), workers=workers)
+    assert not (tmp_path / 'crop').exists()

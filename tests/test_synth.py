@@ -1,0 +1,259 @@
+"""The synth stage; what needs mmagic is marked mm."""
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines import synth
+from pipelines.core import images, lineage, manifest
+from pipelines.core.errors import InputError
+from pipelines.crop import crop, parse_boxes
+
+CONFIGS = Path(__file__).resolve().parents[1] / 'mm_configs' / 'synth'
+LAPTOP = CONFIGS / 'toy-dogs' / 'biggan-deep_64px.py'
+TINY = ['train_cfg.max_iters=4', 'train_dataloader.batch_size=4', 'default_hooks.checkpoint.interval=2',
+        'model.generator.arch_cfg.in_channels=[64,64,32,16]', 'model.generator.arch_cfg.out_channels=[64,32,16,8]',
+        'model.discriminator.base_channels=4']
+
+
+@pytest.fixture(scope='module')
+def crops(toy_dogs_coco: Path) -> Path:
+    """A crop folder: 3 classes, 7 train, 1 val and 4 test images each, 64 px."""
+    out = toy_dogs_coco.parent / 'crop'
+    crop(toy_dogs_coco, out, by_split=parse_boxes('gt'), size=64, workers=1)
+    return out
+
+
+def test_seeds_differ_between_classes_and_do_not_depend_on_the_count():
+    seeds = [synth.image_seed(seed, label, index) for seed in (0, 1) for label in (0, 1, 199) for index in (0, 99_999)]
+    assert len(set(seeds)) == len(seeds)
+    assert synth.image_seed(0, 3, 17) == 300_017
+
+
+def test_frechet_distance_of_known_gaussians():
+    from pipelines.openmm.gan_quality import frechet_distance
+    mean = np.array([3., 4.])
+    # |m|^2 = 25; per axis 1 + 4 - 2 * sqrt(4) = 1
+    assert frechet_distance(np.zeros(2), np.eye(2), mean, 4 * np.eye(2)) == pytest.approx(27)
+    # eigenvalues 3 and 1: tr = 4 + 2 - 2 * (sqrt(3) + 1)
+    assert frechet_distance(mean, np.array([[2., 1.], [1., 2.]]), mean, np.eye(2)) == pytest.approx(4 - 2 * 3 ** 0.5)
+
+
+def test_precision_and_recall_by_hand():
+    import torch
+
+    from pipelines.openmm.gan_quality import precision_recall
+    real, synthetic = (torch.tensor(row)[:, None] for row in ([0., 1., 2., 3.], [0.5, 1.5, 10., 11.]))
+    # k=1: all balls have radius 1; 10 and 11 lie in none of the real ones, 3 in none of the synthetic ones
+    assert precision_recall(real, synthetic, k=1) == (0.5, 0.75)
+    assert precision_recall(real, real, k=3) == (1.0, 1.0)
+    with pytest.raises(ValueError, match='more than 4 images'):
+        precision_recall(real, real, k=4)
+
+
+def test_classifier_learns_colours_and_repeats():
+    import torch
+
+    from pipelines.openmm import gan_quality
+    labels = torch.arange(60) % 3
+    pixels = torch.randint(0, 80, (60, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    pixels[torch.arange(60), labels] += 120
+    models = [gan_quality.train_classifier(pixels, labels, 3, steps=20, seed=1, batch=16) for _ in range(2)]
+    assert gan_quality.accuracy(models[0], pixels, labels) == 1.0
+    assert torch.equal(gan_quality.run(models[0], pixels), gan_quality.run(models[1], pixels))
+
+
+def test_missing_lists_and_test_images_in_training_stop_before_anything_is_written(crops: Path, tmp_path: Path):
+    with pytest.raises(InputError, match='make crop'):
+        synth.synth(tmp_path / 'nothing', tmp_path / 'out', tmp_path / 'model', config=LAPTOP)
+    leaked = tmp_path / 'crop'
+    leaked.mkdir()
+    for split in ('train', 'val', 'test'):
+        shutil.copy(crops / f'square_{split}.json', leaked)
+    content = json.loads((leaked / 'square_train.json').read_text())
+    content['data_list'][0]['image_id'] = lineage.read_list(leaked / 'square_test.json')[1][0]['image_id']
+    (leaked / 'square_train.json').write_text(json.dumps(content))
+    with pytest.raises(InputError, match='train split only'):
+        synth.synth(leaked, tmp_path / 'out', tmp_path / 'model', config=LAPTOP)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['crop']
+
+
+def test_missing_weight_file(crops: Path, tmp_path: Path):
+    with pytest.raises(InputError, match='--weights .*gone.pth'):
+        synth.synth(crops, tmp_path / 'out', tmp_path / 'model', config=LAPTOP, weights=tmp_path / 'gone.pth')
+
+
+@pytest.mark.mm
+def test_the_whole_stage(crops: Path, tmp_path: Path, capsys):
+    def run(**changes) -> dict:
+        return synth.synth(crops, tmp_path / 'synth', tmp_path / 'models' / 'synth', **dict(
+            dict(config=LAPTOP, images_per_class=5, standing_batches=1, classifier_steps=5, options=TINY), **changes))
+
+    run()
+    classes, rows = lineage.read_list(tmp_path / 'synth' / 'train.json')
+    assert classes == lineage.read_list(crops / 'square_train.json')[0]
+    assert [row['gt_label'] for row in rows] == [0] * 5 + [1] * 5 + [2] * 5
+    weights = manifest.sha256(tmp_path / 'models' / 'synth' / 'model.pth')
+    assert rows[6] == dict(img_path=f'images/{classes[1]}/100001.jpg', gt_label=1, split='train',
+                           box_source='synthetic', generator=weights, seed=100001)
+    assert {images.size(tmp_path / 'synth' / row['img_path']) for row in rows} == {(64, 64)}
+    assert len(list((tmp_path / 'synth' / 'images').rglob('*.jpg'))) == 15
+    lineage.check_training_list(tmp_path / 'synth' / 'train.json')
+    assert list((tmp_path / 'models' / 'synth' / 'logs').rglob('events.out.tfevents.*'))
+    assert (tmp_path / 'models' / 'synth' / 'logs' / 'samples' / '000004.jpg').is_file()
+
+    metrics = manifest.read_json(tmp_path / 'synth' / 'metrics.json')
+    assert metrics['train_on_synthetic']['evaluated_on'] == 'val' and metrics['train_on_synthetic']['images'] == 3
+    assert metrics['train_on_synthetic']['chance'] == 0.3333
+    assert metrics['precision_recall']['real'] == metrics['precision_recall']['synthetic'] == 15
+    assert (metrics['fid'], metrics['iterations'], metrics['resolution']) == (None, 4, 64)
+
+    capsys.readouterr()
+    run()
+    assert capsys.readouterr().out.count('up to date') == 2
+    first = hashlib.sha256((tmp_path / 'synth' / rows[6]['img_path']).read_bytes()).hexdigest()
+    run(images_per_class=4, batch=3)
+    assert capsys.readouterr().out.count('up to date') == 1
+    assert len(lineage.read_list(tmp_path / 'synth' / 'train.json')[1]) == 12
+    assert hashlib.sha256((tmp_path / 'synth' / rows[6]['img_path']).read_bytes()).hexdigest() == first
+
+    with pytest.raises(InputError, match='num_classes.*expected 3'):
+        run(options=[*TINY, 'model.num_classes=7'])
+
+
+@pytest.mark.mm
+def test_an_interrupted_training_ends_in_the_same_weights(crops: Path, tmp_path: Path, monkeypatch):
+    import torch
+
+    from pipelines.openmm import config, gan, training
+
+    def train(folder: Path) -> dict:
+        cfg = config.load(LAPTOP, data_root=crops, num_classes=3, options=TINY)
+        training.train(cfg, folder, seed=0)
+        return torch.load(folder / 'model.pth', weights_only=True)
+
+    whole = train(tmp_path / 'whole')
+    after_train_iter = gan.SampleGridHook.after_train_iter
+
+    def interrupt(self, runner, *args, **kwargs):
+        if runner.iter == 2:
+            raise KeyboardInterrupt
+        after_train_iter(self, runner, *args, **kwargs)
+
+    monkeypatch.setattr(gan.SampleGridHook, 'after_train_iter', interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / 'resumed')
+    monkeypatch.undo()
+    resumed = train(tmp_path / 'resumed')
+    assert [name for name in whole if not torch.equal(whole[name], resumed[name])] == []
+    steps = [json.loads(line)['step'] for line in (tmp_path / 'resumed' / 'metrics.jsonl').read_text().splitlines()]
+    assert steps == sorted(set(steps))
+
+
+@pytest.mark.mm
+def test_an_image_depends_on_its_class_and_seed_alone(crops: Path):
+    import torch
+    from mmagic.registry import MODELS
+
+    from pipelines.openmm import config, gan
+    cfg = config.load(LAPTOP, data_root=crops, num_classes=3, options=TINY)
+    torch.manual_seed(0)
+    state = MODELS.build(dict(cfg.model.generator, num_classes=3)).state_dict()
+    generator = gan.load_generator(cfg, state)
+    gan.set_standing_statistics(generator, batches=2, batch=8)
+    labels, seeds = [0, 1, 2, 0, 1], [5, 6, 7, 8, 5]
+    together = np.stack(list(gan.sample(generator, labels, seeds)))
+    alone = np.stack(list(gan.sample(generator, labels[::-1], seeds[::-1], batch=2)))[::-1]
+    assert (together == alone).all()
+    assert np.abs(together[0].astype(int) - together[4].astype(int)).max() > 10  # another class, the same seed
+    assert np.abs(together[0].astype(int) - together[3].astype(int)).max() > 10
+
+
+@pytest.mark.mm
+def test_standing_statistics_are_the_means_over_the_batches():
+    from torch import nn
+
+    from pipelines.openmm import gan
+
+    class Generator(nn.Module):
+        noise_size, num_classes = 1, 2
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = nn.BatchNorm1d(1).double()
+
+        def forward(self, z, label, return_noise):
+            return self.norm(z * 3 + 5)
+
+    generator = Generator()
+    gan.set_standing_statistics(generator, batches=50)
+    assert generator.norm.running_mean.item() == pytest.approx(5, abs=0.3)
+    assert generator.norm.running_var.item() == pytest.approx(9, abs=0.9)
+    assert not generator.norm.training and generator.norm.momentum == 0.1
+
+
+@pytest.mark.mm
+def test_diffaugment():
+    import torch
+
+    from pipelines.openmm import gan
+    torch.manual_seed(0)
+    x = torch.rand(32, 3, 16, 16) + 0.5
+    moved = gan.translation(x)
+    shifts = {(dy, dx) for image, out in zip(x, moved) for dy in range(-2, 3) for dx in range(-2, 3)
+              if torch.equal(out[:, max(dy, 0):16 + min(dy, 0), max(dx, 0):16 + min(dx, 0)],
+                             image[:, max(-dy, 0):16 + min(-dy, 0), max(-dx, 0):16 + min(-dx, 0)])}
+    assert len(shifts) > 10 and all(max(abs(dy), abs(dx)) <= 2 for dy, dx in shifts)
+    holes = (gan.cutout(x) == 0).all(dim=1).sum(dim=(1, 2))
+    assert holes.max() <= 64 and holes.min() >= 16
+    assert not torch.equal(gan.brightness_saturation_contrast(x), x)
+
+
+@pytest.mark.mm
+def test_discriminator_takes_the_labels_as_mmagic_stacks_them_and_augments_in_training_only():
+    import torch
+
+    from pipelines.openmm import gan
+    torch.manual_seed(0)
+    critic = gan.DiffAugmentBigGANDeepDiscriminator(64, num_classes=3, base_channels=4, block_depth=1).eval()
+    x, label = torch.randn(3, 3, 64, 64), torch.tensor([0, 1, 2])
+    assert critic(x, label[:, None]).shape == (3, 1)
+    assert torch.equal(critic(x, label[:, None]), critic(x, label))
+    x.requires_grad_()
+    critic.train()(x, label).sum().backward()
+    assert x.grad.abs().sum() > 0
+    assert not torch.equal(critic(x, label), critic(x, label))
+
+
+@pytest.mark.mm
+@pytest.mark.parametrize('path', sorted(CONFIGS.glob('*/*.py')), ids=lambda path: f'{path.parent.name}/{path.stem}')
+def test_config_fits_its_dataset_by_default(path: Path):
+    from mmengine import Config
+
+    from pipelines.openmm import scope
+    scope.enter('mmagic')
+    cfg = Config.fromfile(str(path))
+    assert cfg.model.num_classes == dict(dogs=120, cub=200).get(path.parent.name, 6)
+    side = cfg.model.generator.output_scale
+    assert cfg.model.discriminator.input_scale == side == int(path.stem.split('_')[1].removesuffix('px'))
+    resize = next(step for step in cfg.train_dataloader.dataset.pipeline if step['type'] == 'Resize')
+    assert tuple(resize['scale']) == (side, side)
+
+
+@pytest.mark.mm
+def test_256_px_networks_fit_together():
+    import torch
+    from mmagic.registry import MODELS
+
+    from pipelines.openmm import config
+    path = CONFIGS / 'dogs' / 'biggan-deep_256px.py'
+    model = MODELS.build(config.load(path, data_root=Path('nowhere'), num_classes=120).model)
+    with torch.no_grad():
+        pictures = model.generator(torch.randn(2, 128), label=torch.tensor([0, 119]))
+        assert pictures.shape == (2, 3, 256, 256) and pictures.abs().max() <= 1
+        assert model.discriminator(pictures, torch.tensor([0, 119])).shape == (2, 1)
