@@ -127,14 +127,14 @@ def write_images(cfg, weights: Path, folder: Path, rows: list[dict], *, quality:
     from PIL import Image
     from tqdm import tqdm
 
-    from pipelines.openmm import gan
+    from pipelines.openmm import gan_sampling
     from pipelines.openmm import weights as weight_files
     missing = [row for row in rows if not (folder / row['img_path']).exists()]
-    generator = gan.load_generator(cfg, weight_files.load(weights))
+    generator = gan_sampling.load_generator(cfg, weight_files.load(weights))
     if missing and standing_batches:
-        gan.set_standing_statistics(generator, batches=standing_batches)
+        gan_sampling.set_standing_statistics(generator, batches=standing_batches)
     labels, seeds = ([row[key] for row in missing] for key in ('gt_label', 'seed'))
-    pictures = gan.sample(generator, labels, seeds, batch=batch)
+    pictures = gan_sampling.sample(generator, labels, seeds, batch=batch)
     for row, picture in zip(missing, tqdm(pictures, '[synth] sample', len(missing), unit='img', dynamic_ncols=True)):
         path = folder / row['img_path']
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,9 @@
 """The library a process works in: importing it registers its modules and ours."""
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import warnings
 
 
@@ -10,19 +12,18 @@ _OURS = dict(mmdet='detection', mmpretrain='classification', mmagic='gan')
 
 def enter(scope: str) -> None:
     """Import one of mmdet, mmpretrain, mmagic with our additions and make it the default scope."""
-    from mmengine.logging import MMLogger
     from mmengine.registry import init_default_scope
 
     from pipelines.openmm import ops, weights
 
-    MMLogger.get_current_instance().setLevel('ERROR')  # the forks warn of optional parts that are not installed
     warnings.filterwarnings('ignore', message='faster_coco_eval is not installed')
     ops.install()
     importlib.import_module('pipelines.openmm.hooks')
     weights.register()
-    if scope == 'mmagic':
-        importlib.import_module('pipelines.openmm.mmagic_import').install()
-    else:
-        importlib.import_module(f'{scope}.utils').register_all_modules(init_default_scope=False)
-    importlib.import_module(f'pipelines.openmm.{_OURS[scope]}')
+    with contextlib.redirect_stdout(io.StringIO()):  # the forks print what optional parts they lack
+        if scope == 'mmagic':
+            importlib.import_module('pipelines.openmm.mmagic_import').install()
+        else:
+            importlib.import_module(f'{scope}.utils').register_all_modules(init_default_scope=False)
+        importlib.import_module(f'pipelines.openmm.{_OURS[scope]}')
     init_default_scope(scope)

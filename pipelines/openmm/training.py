@@ -1,7 +1,7 @@
 """One training run through mmengine's Runner, for every library and stage."""
 from __future__ import annotations
 
-import logging
+import contextlib
 import os
 import shutil
 import subprocess
@@ -13,7 +13,6 @@ from pipelines.core.manifest import LOGS
 
 if TYPE_CHECKING:
     from mmengine import Config
-    from mmengine.runner import Runner
 
 
 def prepare(cfg: Config, folder: Path, *, seed: int, title: str = 'train') -> Config:
@@ -37,18 +36,6 @@ def prepare(cfg: Config, folder: Path, *, seed: int, title: str = 'train') -> Co
            dict(type='mmengine.ProgressHook', title=title)]
     cfg.custom_hooks = [*cfg.get('custom_hooks', []), *own]
     return cfg
-
-
-def build(cfg: Config) -> Runner:
-    """A Runner that logs to its file and keeps the terminal for errors and the progress bar."""
-    from mmengine.registry import RUNNERS
-    from mmengine.runner import Runner
-
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
-    for handler in runner.logger.handlers:
-        if type(handler) is logging.StreamHandler:
-            handler.setLevel(logging.ERROR)
-    return runner
 
 
 def train(cfg: Config, folder: Path, *, seed: int, title: str = 'train', gpus: int = 1) -> dict[str, Any]:
@@ -75,11 +62,17 @@ def train(cfg: Config, folder: Path, *, seed: int, title: str = 'train', gpus: i
 def run(cfg: Config) -> None:
     """Build the Runner and train; in a process group where torchrun started one."""
     import torch
+    from mmengine.runner import Runner
+
+    from pipelines.openmm import weights
 
     if not torch.cuda.is_available():
         torch.set_num_threads(int(os.environ.get('OMP_NUM_THREADS', torch.get_num_threads())))
-    runner = build(cfg)
-    runner.train()
+    # The libraries print pages; all but pycocotools' words is in the log file too. Progress bars are on stderr.
+    with open(os.devnull, 'w') as nowhere, contextlib.redirect_stdout(nowhere):
+        runner = Runner.from_cfg(cfg)
+        weights.check_fit(getattr(runner.model, 'module', runner.model))
+        runner.train()
 
 
 def finish(folder: Path) -> dict[str, Any]:

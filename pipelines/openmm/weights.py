@@ -115,3 +115,25 @@ def register() -> None:
 def check(config: Path) -> dict[str, Path]:
     """The checked files of all weights that a config and its bases ask for, as `manifest.produce` takes them."""
     return {f'weights/{name}': resolve(name) for name in named(config)}
+
+
+def check_fit(model: Any) -> None:
+    """Every module that starts from ``weights://`` finds all its tensors in that file; mmengine only logs a warning.
+
+    Args:
+        model: as built from a config.
+    Raises:
+        InputError: names the module, the file and what is missing.
+    """
+    for where, module in model.named_modules():
+        init = getattr(module, 'init_cfg', None)
+        if not (isinstance(init, dict) and str(init.get('checkpoint', '')).startswith(SCHEME)):
+            continue
+        state = load(resolve(init['checkpoint'].removeprefix(SCHEME)))
+        state, prefix = state.get('state_dict', state), init.get('prefix')
+        names = {name.removeprefix(f'{prefix}.') for name in state} if prefix else set(state)
+        missing = [name for name in module.state_dict() if name not in names and not name.endswith('num_batches_tracked')]
+        if missing:
+            raise InputError(f'{init["checkpoint"]} for {where}', expected=f'all tensors of {type(module).__name__}',
+                             found=f'none for {len(missing)} of {len(module.state_dict())}, such as {missing[0]}',
+                             remedy='take weights made for this network, or correct `prefix` in the config')

@@ -7,9 +7,7 @@ _base_ = 'mmdet::_base_/models/faster-rcnn_r50_fpn.py'
 default_scope = 'mmdet'
 model = dict(
     data_preprocessor=dict(mean=[128.] * 3, std=[128.] * 3),
-    backbone=dict(
-        _delete_=True, type='MobileNetV2', out_indices=(2, 4, 7), norm_eval=True,
-        init_cfg=dict(type='Pretrained', checkpoint='weights://mobilenet_v2_imagenet1k', prefix='backbone')),
+    backbone=dict(_delete_=True, type='mmpretrain.MobileNetV2', out_indices=(2, 4, 7)),
     neck=dict(in_channels=[32, 96, 1280], out_channels=128, num_outs=4),
     rpn_head=dict(in_channels=128, feat_channels=128, anchor_generator=dict(scales=[4, 8], strides=[8, 16, 32, 64])),
     roi_head=dict(

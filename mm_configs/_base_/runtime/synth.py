@@ -4,4 +4,4 @@ default_scope = 'mmagic'
 log_processor = dict(by_epoch=False)
 model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel', broadcast_buffers=False)
 default_hooks = dict(checkpoint=dict(by_epoch=False, interval=1000))
-custom_hooks = [dict(type='SampleGridHook', interval=1000, columns=16)]
+custom_hooks = [dict(type='LoaderSeedHook'), dict(type='SampleGridHook', interval=1000, columns=16)]

@@ -2,5 +2,5 @@
 
 Measured: docs/benchmarks.md. Command:  make detect DATASET=cub RAW=... WEIGHTS=... PROFILE=laptop
 """
-_base_ = ['../../_base_/models/faster-rcnn_mobilenet-v2_fpn.py', '../../_base_/datasets/coco_320px.py',
+_base_ = ['../../_base_/models/faster-rcnn_mobilenet-v2_fpn_imagenet.py', '../../_base_/datasets/coco_320px.py',
           '../../_base_/schedules/detect_laptop.py', '../../_base_/runtime/detect.py']

@@ -2,5 +2,5 @@
 
 Measured: docs/benchmarks.md. Command:  make detect DATASET=toy-birds
 """
-_base_ = ['../../_base_/models/faster-rcnn_mobilenet-v2_fpn_scratch.py', '../../_base_/datasets/coco_192px.py',
+_base_ = ['../../_base_/models/faster-rcnn_mobilenet-v2_fpn.py', '../../_base_/datasets/coco_192px.py',
           '../../_base_/schedules/detect_toy.py', '../../_base_/runtime/detect.py']
