@@ -19,6 +19,7 @@ import ast
 import json
 import multiprocessing
 import os
+import shutil
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -49,7 +50,8 @@ class Run:
         return self.models / self.name
 
     def parameters(self) -> dict:
-        return dict(config=self.config.name, config_sha256=configs.digest(self.config, list(self.options)), seed=self.seed)
+        return dict(config=self.config.name, seed=self.seed,
+                    config_sha256=configs.digest(self.config, list(self.options)))
 
     def load(self):
         from pipelines.openmm import config as mm
@@ -57,7 +59,7 @@ class Run:
         return mm.load(self.config, data_root=self.data, num_classes=len(classes), options=self.options)
 
     def inputs(self) -> dict[str, Path | dict]:
-        """What the training reads. The config decides, but parsing it is left out where an equal one was parsed before."""
+        """What the training reads: the config decides. It is not parsed where an equal one was parsed before."""
         from pipelines.openmm import weights
         files = weights.check(self.config)
         try:
@@ -97,12 +99,14 @@ def train(run: Run) -> None:
         scores = classification.predict(cfg, weights.load(folder / 'model.pth'))
         if len(scores) != len(test):
             raise RuntimeError(f'{len(scores)} predictions for {len(test)} test images')
-        result = dict(classes=classes, image_id=[row['image_id'] for row in test], label=[row['gt_label'] for row in test],
+        result = dict(classes=classes, image_id=[row['image_id'] for row in test],
+                      label=[row['gt_label'] for row in test],
                       scores=[[round(float(value), 5) for value in row] for row in scores],
                       best_epoch=chosen.get('best_epoch'), train_images=classification.train_images(cfg))
         (folder / 'test.json').write_text(json.dumps(result))
 
-    manifest.produce(run.folder, f'classify: {run.name}', run.parameters(), inputs, build, packages=PACKAGES, resume=True)
+    manifest.produce(run.folder, f'classify: {run.name}', run.parameters(), inputs, build, packages=PACKAGES,
+                     resume=True)
 
 
 def _start_worker(devices: multiprocessing.Queue, gpus: bool) -> None:
@@ -190,7 +194,8 @@ def as_text(table: dict) -> str:
     def share(value: float) -> str:
         return f'{100 * value:.1f}'
 
-    lines = [f'{"":28} {"train":>6} {"top-1 [95 %]":>20} {"top-5":>6} {"F1":>6}   difference to {table["rows"][0]["title"]}']
+    reference = table['rows'][0]['title']
+    lines = [f'{"":28} {"train":>6} {"top-1 [95 %]":>20} {"top-5":>6} {"F1":>6}   difference to {reference}']
     for row in table['rows']:
         low, high = map(share, row['top1_interval'])
         against = '(reference)'
@@ -225,7 +230,7 @@ def classify(data: Path, out: Path, models: Path, *, rows: list[Path], seeds: li
     def build(folder: Path) -> None:
         (folder / 'predictions').mkdir()
         for run in runs:
-            manifest.write_json(folder / 'predictions' / f'{run.name}.json', manifest.read_json(run.folder / 'test.json'))
+            shutil.copyfile(run.folder / 'test.json', folder / 'predictions' / f'{run.name}.json')
         table = tabulate(runs)
         manifest.write_json(folder / 'table.json', table)
         (folder / 'table.txt').write_text(as_text(table) + '\n')

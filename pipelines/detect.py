@@ -56,7 +56,8 @@ def detect(data: Path, out: Path, model_dir: Path, *, config: Path, seed: int = 
     def train(folder: Path) -> None:
         from pipelines.openmm import training
         cfg = load()
-        manifest.write_json(folder / 'chosen.json', training.train(cfg, folder, seed=seed, title='[detect] train', gpus=gpus))
+        chosen = training.train(cfg, folder, seed=seed, title='[detect] train', gpus=gpus)
+        manifest.write_json(folder / 'chosen.json', chosen)
 
     def predict(folder: Path) -> None:
         from tqdm import tqdm
@@ -82,7 +83,8 @@ def detect(data: Path, out: Path, model_dir: Path, *, config: Path, seed: int = 
                      predict, packages=PACKAGES)
     for split, row in manifest.read_json(out / 'metrics.json')['splits'].items():
         ap = f", AP {row['coco']['AP']:.3f}" if 'coco' in row else ''
-        print(f"[detect] {split}: {row['images']} images, localisation accuracy {row['localisation_accuracy']:.3f}{ap}, "
+        print(f"[detect] {split}: {row['images']} images, "
+              f"localisation accuracy {row['localisation_accuracy']:.3f}{ap}, "
               f"{row['no_detection']} without a detection")
     return manifest.load(out)
 
@@ -124,7 +126,7 @@ def main(argv: list[str] | None = None) -> None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--coco', type=Path, required=True, help='folder of the convert stage')
     parser.add_argument('--out', type=Path, required=True, help='folder for the detections')
-    parser.add_argument('--model-dir', type=Path, help='folder for the trained detector (default: OUT/../models/detect)')
+    parser.add_argument('--model-dir', type=Path, help='for the trained detector (default: OUT/../models/detect)')
     parser.add_argument('--config', type=Path, required=True, help='mm config, e.g. mm_configs/detect/dogs/...')
     parser.add_argument('--seed', type=int, default=0, help='of the training (default: 0)')
     parser.add_argument('--gpus', type=int, default=1, help='processes to train with, through torchrun (default: 1)')

@@ -47,7 +47,7 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
         model_dir: gets the trained GAN.
         config: an mmagic config.
         weights: a generator to sample from instead of training one.
-        images_per_class: None: as many as train has on average.
+        images_per_class: None: as many as train has on average, rounded up.
         seed: of the training and, with class and number, of the images.
         image_format: ``jpg`` or ``png``.
         quality: of JPEG.
@@ -73,7 +73,7 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
     for option, file in {'--weights': weights, '--inception': inception}.items():
         if file and not file.is_file():
             raise InputError(f'{option} {file}', expected='a file', found='nothing', remedy='correct the path')
-    count = images_per_class or round(len(rows['train']) / len(classes))
+    count = images_per_class or -(-len(rows['train']) // len(classes))
     recorded = manifest.recorded(crops)
     sources = {f'crop/{name}': recorded[name] for name in ('square', 'square_train.json')}
     network = dict(config=config.name, config_sha256=configs.digest(config, options))
@@ -95,8 +95,8 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
         cfg = load()
         synthetic = [dict(img_path=f'images/{name}/{number}.{image_format}', gt_label=label, split='train',
                           box_source='synthetic', generator=manifest.sha256(generator), seed=number)
-                     for label, name in enumerate(classes)
-                     for number in (image_seed(seed, label, index) for index in range(count))]
+                     for index in range(count) for label, name in enumerate(classes)
+                     for number in [image_seed(seed, label, index)]]  # class after class: a beginning is balanced
         write_images(cfg, generator, folder, synthetic, quality=quality, batch=batch, standing_batches=standing_batches)
         lineage.write_list(folder / 'train.json', classes, synthetic)
         write_grid(folder / 'grid_real.jpg', crops, rows['train'], classes)

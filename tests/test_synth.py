@@ -159,10 +159,10 @@ def test_an_interrupted_training_ends_in_the_same_weights(crops: Path, tmp_path:
 @pytest.mark.mm
 def test_an_image_depends_on_its_class_and_seed_alone(crops: Path):
     import torch
-    from mmagic.registry import MODELS
 
     from pipelines.openmm import config, gan_sampling
     cfg = config.load(LAPTOP, data_root=crops, num_classes=3, options=TINY)
+    from mmagic.registry import MODELS
     torch.manual_seed(0)
     state = MODELS.build(dict(cfg.model.generator, num_classes=3)).state_dict()
     generator = gan_sampling.load_generator(cfg, state)
@@ -249,11 +249,12 @@ def test_config_fits_its_dataset_by_default(path: Path):
 @pytest.mark.mm
 def test_256_px_networks_fit_together():
     import torch
-    from mmagic.registry import MODELS
 
     from pipelines.openmm import config
     path = CONFIGS / 'dogs' / 'biggan-deep_256px.py'
-    model = MODELS.build(config.load(path, data_root=Path('nowhere'), num_classes=120).model)
+    cfg = config.load(path, data_root=Path('nowhere'), num_classes=120)
+    from mmagic.registry import MODELS
+    model = MODELS.build(cfg.model)
     with torch.no_grad():
         pictures = model.generator(torch.randn(2, 128), label=torch.tensor([0, 119]))
         assert pictures.shape == (2, 3, 256, 256) and pictures.abs().max() <= 1

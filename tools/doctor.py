@@ -15,8 +15,8 @@ from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-FORKS = {'onedl-mmengine': 'mmengine', 'onedl-mmcv': ('mmcv', 'mmcv-full', 'mmcv-lite'), 'onedl-mmdetection': 'mmdet',
-         'onedl-mmpretrain': 'mmpretrain'}
+FORKS = {'onedl-mmengine': ['mmengine'], 'onedl-mmcv': ['mmcv', 'mmcv-full', 'mmcv-lite'],
+         'onedl-mmdetection': ['mmdet'], 'onedl-mmpretrain': ['mmpretrain']}
 REINSTALL = 'rm -rf .venv && make setup'
 
 
@@ -37,7 +37,8 @@ class Report:
 def check_python(report: Report) -> None:
     version = platform.python_version()
     fits = (3, 10) <= sys.version_info[:2] <= (3, 12)
-    report.line('python', f'{version} at {sys.executable}', '' if fits else f'rm -rf .venv; make setup PYTHON=python3.11 (not {version})')
+    report.line('python', f'{version} at {sys.executable}',
+                '' if fits else 'rm -rf .venv; make setup PYTHON=python3.11')
 
 
 def check_lock(report: Report) -> None:
@@ -57,13 +58,14 @@ def check_lock(report: Report) -> None:
 def check_forks(report: Report) -> None:
     """The maintained forks use the originals' import names: only one of each may be installed."""
     installed = {(dist.metadata['Name'] or '').lower() for dist in metadata.distributions()}
-    for fork, originals in FORKS.items():
-        both = [name for name in ([originals] if isinstance(originals, str) else originals) if name in installed]
+    beside = {fork: [name for name in originals if name in installed] for fork, originals in FORKS.items()}
+    for fork, both in beside.items():
         if both:
             report.line(fork, f'installed together with {", ".join(both)}',
                         f'pip uninstall -y {" ".join(both)} {fork} && make setup')
-    if not any(name in installed for names in FORKS.values() for name in ([names] if isinstance(names, str) else names)):
-        report.line('OpenMMLab forks', ', '.join(f'{fork} {metadata.version(fork)}' for fork in FORKS if fork in installed))
+    if not any(beside.values()):
+        found = [f'{fork} {metadata.version(fork)}' for fork in FORKS if fork in installed]
+        report.line('OpenMMLab forks', ', '.join(found))
 
 
 def check_torch(report: Report) -> None:
@@ -79,12 +81,14 @@ def check_torch(report: Report) -> None:
         driver = shutil.which('nvidia-smi')
         report.line('GPU', 'none: PROFILE=laptop is the default' if not driver else
                     'nvidia-smi is here, but torch sees no GPU',
-                    '' if not driver else f'install a driver for CUDA {torch.version.cuda} (see nvidia-smi), then make doctor')
+                    '' if not driver else f'install a driver for CUDA {torch.version.cuda}, then make doctor')
         return
     for number in range(torch.cuda.device_count()):
         major, minor = torch.cuda.get_device_capability(number)
         built = torch.cuda.get_arch_list()
-        fits = any(arch.startswith(f'sm_{major}') and int(arch[4 if major < 10 else 5:].rstrip('af')) <= minor for arch in built)
+        own = [int(arch.removeprefix(f'sm_{major}').rstrip('af')) for arch in built
+               if arch.rstrip('af')[:-1] == f'sm_{major}']
+        fits = any(built_minor <= minor for built_minor in own)
         memory = torch.cuda.get_device_properties(number).total_memory / 2**30
         report.line(f'GPU {number}', f'{torch.cuda.get_device_name(number)}, sm_{major}{minor}, {memory:.0f} GiB',
                     '' if fits else f'this torch is built for {" ".join(built)}; install one for sm_{major}{minor}')

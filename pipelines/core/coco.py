@@ -85,8 +85,8 @@ def best_boxes(results: list[dict]) -> dict[int, dict]:
 def localisation(coco: Coco, results: list[dict]) -> dict[int, float]:
     """By image id, the IoU of the best-scoring box with the annotated box it fits best; 0 without a detection."""
     best = best_boxes(results)
-    return {i: float(boxes.iou(boxes.xywh_to_xyxy(best[i]['bbox']), coco.gt_xyxy(i)).max(initial=0)) if i in best else 0.
-            for i in coco.images}
+    found = {i: boxes.xywh_to_xyxy(best[i]['bbox']) for i in coco.images if i in best}
+    return {i: float(boxes.iou(found[i], coco.gt_xyxy(i)).max(initial=0)) if i in found else 0. for i in coco.images}
 
 
 def average_precision(coco: Coco, results: list[dict], *, class_agnostic: bool) -> dict[str, float]:

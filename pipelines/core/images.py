@@ -83,7 +83,8 @@ def draw_boxes(image: NDArray[np.uint8], xyxy: NDArray[np.float64], colour: tupl
     return np.asarray(picture)
 
 
-def contact_sheet(pictures: list[NDArray[np.uint8]], captions: list[str], *, columns: int, cell: int = 160) -> Image.Image:
+def contact_sheet(pictures: list[NDArray[np.uint8]], captions: list[str], *, columns: int,
+                  cell: int = 160) -> Image.Image:
     """Pictures of any size in a captioned grid, each fitted into a square cell."""
     rows = -(-len(pictures) // columns)
     line = 14 if any(captions) else 0

@@ -3,8 +3,8 @@
 A list is OpenMMLab 2.0's ``{"metainfo": {"classes": [...]}, "data_list": [...]}``. A row has ``img_path`` (relative to
 the list's folder) and ``gt_label`` for the libraries and, for us, ``image_id``, ``split``, ``box_source`` (``gt``,
 ``det``, ``fallback``: the whole image because nothing was detected, ``none``: the whole image on purpose, or
-``synthetic``), ``score``, ``box`` and ``crop`` (xyxy in the source image), or ``generator`` (SHA-256 of its weights) and
-``seed`` for a synthetic image.
+``synthetic``), ``score``, ``box`` and ``crop`` (xyxy in the source image), or ``generator`` (SHA-256 of its weights)
+and ``seed`` for a synthetic image.
 """
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """MMPretrain on the lists of crop and synth: real and synthetic images in one training set, and predictions."""
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmengine.dataset import ConcatDataset
@@ -32,7 +31,8 @@ class WithSynthetic(ConcatDataset):
         wanted = round(ratio * len(originals))
         drawn = DATASETS.build(dict(synthetic, indices=wanted))
         if len(drawn) < wanted:
-            raise InputError(drawn.ann_file, expected=f'{wanted} images, {ratio} for each real one', found=str(len(drawn)),
+            raise InputError(drawn.ann_file, expected=f'{wanted} images, {ratio} for each real one',
+                             found=str(len(drawn)),
                              remedy='draw more (make synth IMAGES_PER_CLASS=...) or lower `ratio` in the config')
         super().__init__([originals, drawn], **kwargs)
 
@@ -53,16 +53,18 @@ def predict(cfg: Config, state: dict[str, torch.Tensor]) -> np.ndarray:
     model.load_state_dict(state)
     model = model.to('cuda' if torch.cuda.is_available() else 'cpu').eval()
     with torch.inference_mode():
-        return np.stack([sample.pred_score.float().cpu().numpy() for batch in Runner.build_dataloader(cfg.test_dataloader)
+        return np.stack([sample.pred_score.float().cpu().numpy()
+                         for batch in Runner.build_dataloader(cfg.test_dataloader)
                          for sample in model.test_step(batch)])
 
 
 def lists(cfg: Config) -> dict[str, list[str]]:
     """By ``train``, ``val`` and ``test``, the annotation lists that a config reads, relative to its ``data_root``."""
     def found(node: Any) -> list[str]:
-        if isinstance(node, dict):
-            return [node['ann_file']] if 'ann_file' in node else [name for value in node.values() for name in found(value)]
-        return [name for value in node for name in found(value)] if isinstance(node, (list, tuple)) else []
+        if isinstance(node, dict) and 'ann_file' in node:
+            return [node['ann_file']]
+        nodes = node.values() if isinstance(node, dict) else node if isinstance(node, (list, tuple)) else ()
+        return [name for value in nodes for name in found(value)]
 
     return {split: found(cfg[f'{split}_dataloader']['dataset']) for split in ('train', 'val', 'test')}
 

@@ -80,14 +80,14 @@ class SafeCheckpointHook(CheckpointHook):
         self.file_backend.put_text(self.last_ckpt, Path(runner.work_dir) / 'last_checkpoint')
         if self.max_keep_ckpts > 0:
             stem, suffix = self.filename_tmpl.split('{}')
-            old = sorted(Path(self.out_dir).glob(f'{stem}*{suffix}'), key=lambda path: int(path.stem.removeprefix(stem)))
-            for path in old[:-self.max_keep_ckpts]:
+            kept = sorted(Path(self.out_dir).glob(f'{stem}*{suffix}'), key=lambda path: int(path.stem[len(stem):]))
+            for path in kept[:-self.max_keep_ckpts]:
                 path.unlink()
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
         version, keys, *rest = np.random.get_state()
-        checkpoint['rng'] = dict(python=random.getstate(), numpy=(version, torch.from_numpy(keys.astype(np.int64)), *rest),
-                                 torch=torch.get_rng_state(),
+        checkpoint['rng'] = dict(python=random.getstate(), torch=torch.get_rng_state(),
+                                 numpy=(version, torch.from_numpy(keys.astype(np.int64)), *rest),
                                  cuda=torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [])
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict) -> None:
@@ -133,7 +133,8 @@ class MetricsHook(Hook):
             with self.path.open('a') as stream:
                 stream.write(json.dumps(dict(step=step, epoch=epoch, **row)) + '\n')
 
-    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict | None = None) -> None:
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None,
+                         outputs: dict | None = None) -> None:
         if (runner.iter + 1) % self.interval == 0:
             by_epoch = hasattr(runner.train_loop, 'max_epochs') and runner.max_epochs > 1
             self._append(runner.iter + 1, runner.epoch + 1 if by_epoch else None, outputs or {})
@@ -160,7 +161,8 @@ class ProgressHook(Hook):
         self.bar = tqdm(total=runner.max_iters, initial=runner.iter, desc=self.title, unit='it', dynamic_ncols=True,
                         mininterval=0.5, disable=not is_main_process())
 
-    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict | None = None) -> None:
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None,
+                         outputs: dict | None = None) -> None:
         if outputs and self.bar.n % 10 == 0:
             losses = {name: _number(value) for name, value in outputs.items() if name.startswith('loss')}
             loss = losses.get('loss', next(iter(losses.values()), None))

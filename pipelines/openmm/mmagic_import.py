@@ -66,6 +66,7 @@ def _enter(name: str) -> None:
     spec = ModuleSpec(name, None, is_package=True)
     spec.submodule_search_locations = [str(folder)]
     module = importlib.util.module_from_spec(spec)
+    module.__file__ = str(folder / '__init__.py')  # inspect.getfile asks for it
     sys.modules[name] = module
     if parent:
         setattr(sys.modules[parent], child, module)

@@ -60,7 +60,7 @@ class _TorchvisionExt(ModuleType):
         from torchvision.ops import roi_align
 
         if pool_mode != 1:
-            raise NotImplementedError("mmcv operator 'roi_align' with pool_mode='max' has no torchvision twin; use 'avg'")
+            raise NotImplementedError("mmcv's roi_align with pool_mode='max' has no torchvision twin; use 'avg'")
         # float32 also under autocast: torchvision's kernel takes no bfloat16.
         pooled = roi_align(features.float(), rois.float(), (aligned_height, aligned_width), spatial_scale,
                            sampling_ratio, aligned)

@@ -6,7 +6,6 @@ import importlib
 import io
 import warnings
 
-
 _OURS = dict(mmdet='detection', mmpretrain='classification', mmagic='gan')
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,16 +19,20 @@ def prepare(cfg: Config, folder: Path, *, seed: int, title: str = 'train') -> Co
 
     Args:
         cfg: as loaded by `config.load`.
-        folder: gets ``config.py`` and ``metrics.jsonl``; checkpoints, logs and TensorBoard events go to its ``logs/``.
+        folder: gets ``metrics.jsonl``; checkpoints, log files and TensorBoard events go to its ``logs/``.
         seed: of python, numpy, torch and the sampler.
         title: of the progress bar.
     """
+    import torch
+
     cfg.work_dir = str(folder / LOGS)
     cfg.experiment_name = 'run'
     cfg.randomness = dict(cfg.get('randomness', {}), seed=seed)
     cfg.resume = True
     cfg.launcher = 'pytorch' if 'LOCAL_RANK' in os.environ else 'none'
     cfg.log_level = 'INFO'
+    if not torch.cuda.is_available():
+        cfg.env_cfg.dist_cfg = dict(backend='gloo')
     cfg.visualizer = dict(type='Visualizer', vis_backends=[dict(type='TensorboardVisBackend')])
     interval = cfg.default_hooks.get('logger', {}).get('interval', 10)
     own = [dict(type='mmengine.MetricsHook', path=str(folder / 'metrics.jsonl'), interval=interval),
@@ -43,12 +46,17 @@ def train(cfg: Config, folder: Path, *, seed: int, title: str = 'train', gpus: i
 
     Args:
         cfg: as loaded by `config.load`.
-        folder: see `prepare`; an interrupted run in it is resumed from its last checkpoint.
+        folder: gets ``model.pth``, ``config.py``, ``metrics.jsonl`` and ``logs/``; an interrupted run in it is resumed
+            from its last checkpoint.
         gpus: more than one: through torchrun, one process each.
     Returns:
         ``best_epoch`` and ``best_score`` where the config chooses by validation, else empty.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / LOGS).mkdir(parents=True, exist_ok=True)
+    text = cfg.pretty_text  # portable: the data's place is a variable again
+    if 'data_root' in cfg:
+        text = text.replace(str(cfg.data_root), '{{$FGIC_DATA_ROOT:.}}')
+    (folder / 'config.py').write_text(text)
     prepare(cfg, folder, seed=seed, title=title)
     if gpus > 1:
         cfg.dump(folder / LOGS / 'launch.py')
@@ -56,7 +64,7 @@ def train(cfg: Config, folder: Path, *, seed: int, title: str = 'train', gpus: i
                         '-m', 'pipelines.openmm.training', str(folder / LOGS / 'launch.py')], check=True)
     else:
         run(cfg)
-    return finish(folder)
+    return finish(folder) if int(os.environ.get('RANK', 0)) == 0 else {}
 
 
 def run(cfg: Config) -> None:
@@ -76,7 +84,7 @@ def run(cfg: Config) -> None:
 
 
 def finish(folder: Path) -> dict[str, Any]:
-    """Write ``model.pth`` (plain weights: the best on val, else the last) and ``config.py`` from a finished run."""
+    """Write ``model.pth``, plain weights: the best on val, where the config chooses by val, else the last."""
     import torch
 
     from pipelines.openmm.hooks import SafeCheckpointHook
@@ -91,7 +99,6 @@ def finish(folder: Path) -> dict[str, Any]:
     partial = folder / '.model.pth'
     torch.save({name: value.clone() for name, value in weights['state_dict'].items()}, partial)
     partial.replace(folder / 'model.pth')
-    shutil.copyfile(logs / 'run.py', folder / 'config.py') if (logs / 'run.py').exists() else None
     return {name: info[name] for name in ('best_epoch', 'best_score') if name in info}
 
 

@@ -30,7 +30,8 @@ class Weights:
 _TORCHVISION = 'https://download.pytorch.org/models/'
 TABLE = {
     'mobilenet_v2_imagenet1k': Weights(
-        'mobilenet_v2_imagenet1k.pth', '4f4d2f38e564d8ae0c300f5452d64e28dcaabe75b5256e9e6409d376ae9b086d', 'Apache-2.0'),
+        'mobilenet_v2_imagenet1k.pth', '4f4d2f38e564d8ae0c300f5452d64e28dcaabe75b5256e9e6409d376ae9b086d',
+        'Apache-2.0'),
     **{name: Weights(file, file.rsplit('-', 1)[1][:8], 'BSD-3-Clause', _TORCHVISION + file) for name, file in {
         'resnet18_imagenet1k': 'resnet18-f37072fd.pth',
         'resnet50_imagenet1k': 'resnet50-0676ba61.pth',
@@ -72,7 +73,8 @@ def resolve(name: str, *, download: bool = True) -> Path:
                          remedy='give the folder that holds it: WEIGHTS=FOLDER (docs/weights.md)')
     found = sha256(path)
     if not found.startswith(row.sha256):
-        raise InputError(path, expected=f'SHA-256 {row.sha256}', found=found, remedy='delete that file and fetch it again')
+        raise InputError(path, expected=f'SHA-256 {row.sha256}', found=found,
+                         remedy='delete that file and fetch it again')
     return path
 
 
@@ -100,7 +102,7 @@ def load(path: Path) -> dict[str, Any]:
         raise InputError(path, expected='a weight file', found='nothing', remedy='correct the path') from None
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise InputError(path, expected='a file of tensors and plain values', found=str(error).split('\n')[0],
-                         remedy='do not load weights from a source you do not trust; convert them to a plain state dict') from None
+                         remedy='trust its source? then save it as a plain state dict') from None
 
 
 def register() -> None:
@@ -132,7 +134,8 @@ def check_fit(model: Any) -> None:
         state = load(resolve(init['checkpoint'].removeprefix(SCHEME)))
         state, prefix = state.get('state_dict', state), init.get('prefix')
         names = {name.removeprefix(f'{prefix}.') for name in state} if prefix else set(state)
-        missing = [name for name in module.state_dict() if name not in names and not name.endswith('num_batches_tracked')]
+        missing = [name for name in module.state_dict()
+                   if name not in names and not name.endswith('num_batches_tracked')]
         if missing:
             raise InputError(f'{init["checkpoint"]} for {where}', expected=f'all tensors of {type(module).__name__}',
                              found=f'none for {len(missing)} of {len(module.state_dict())}, such as {missing[0]}',

@@ -39,7 +39,8 @@ class Mean(BaseMetric):
     def process(self, batch, samples): self.results.extend(float(s) for s in samples)
     def compute_metrics(self, results): return dict(score=sum(results))
 
-loader = dict(batch_size=4, num_workers=0, sampler=dict(type='DefaultSampler', shuffle=True), dataset=dict(type='Noise'))
+loader = dict(batch_size=4, num_workers=0, sampler=dict(type='DefaultSampler', shuffle=True),
+              dataset=dict(type='Noise'))
 cfg = Config(dict(
     model=dict(type='Line', size=int(sys.argv[2])), train_dataloader=loader, val_dataloader=loader,
     train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=int(sys.argv[3]), val_interval=1), val_cfg=dict(),

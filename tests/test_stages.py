@@ -1,0 +1,164 @@
+"""Every stage for real, one iteration or epoch each, on a tiny drawn dataset; and the errors a user meets first."""
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipelines import classify as classify_stage
+from pipelines import detect as detect_stage
+from pipelines.core import coco, lineage, manifest
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIGS = ROOT / 'mm_configs'
+
+
+@pytest.fixture(scope='module')
+def work(toy_dogs_coco, tmp_path_factory):
+    """A WORK/<dataset> folder whose convert stage is done."""
+    folder = tmp_path_factory.mktemp('work') / 'toy-dogs'
+    folder.mkdir()
+    (folder / 'convert').symlink_to(toy_dogs_coco)
+    return folder
+
+
+def python(*arguments: str, **kwargs) -> subprocess.CompletedProcess:
+    command = [sys.executable, '-m', *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, **kwargs)
+
+
+@pytest.mark.parametrize('module', [
+    'data_converters.toy', 'data_converters.convert', 'pipelines.detect', 'pipelines.crop', 'pipelines.synth',
+    'pipelines.classify', 'pipelines.report', 'tools.train'])
+def test_help_teaches_at_once(module):
+    start = time.monotonic()
+    done = python(module, '--help')
+    assert done.returncode == 0 and 'python' in done.stdout
+    assert len(done.stdout.splitlines()) > 10
+    assert time.monotonic() - start < 5  # a second when idle: no torch is imported
+    loaded = subprocess.run([sys.executable, '-c', f'import sys, {module}; print("torch" in sys.modules)'],
+                            capture_output=True, text=True, cwd=ROOT)
+    assert loaded.stdout.strip() == 'False'
+
+
+@pytest.mark.parametrize(('variables', 'words'), [
+    (['DATASET=cats'], 'DATASET: expected one of toy-dogs, toy-birds, dogs, cub, found cats'),
+    (['DATASET=dogs'], 'RAW: expected the folder of the raw dogs data, found nothing'),
+    (['DATASET=dogs', 'RAW=nowhere'], 'RAW: expected a folder, found nowhere'),
+    (['DATASET=toy-dogs', 'PROFILE=full'], 'PROFILE: expected laptop, found full')])
+def test_wrong_variables_are_named(variables, words):
+    values = dict(pair.split('=') for pair in variables)
+    arguments = [item for name in ('dataset', 'raw') for item in (f'--{name}', values.get(name.upper(), ''))]
+    done = python('tools.check_variables', *arguments, '--profile', values.get('PROFILE', 'laptop'))
+    assert done.returncode == 2 and words in done.stderr and 'Traceback' not in done.stderr
+
+
+def test_a_missing_weight_file_is_named(work, tmp_path):
+    done = python('pipelines.detect', '--coco', work / 'convert', '--out', tmp_path / 'detect', '--config',
+                  CONFIGS / 'detect/dogs/faster-rcnn_mobilenet-v2_fpn.py',
+                  env={'PATH': '', 'XDG_CACHE_HOME': str(tmp_path), 'FGIC_WEIGHTS': str(tmp_path)})
+    assert done.returncode == 2
+    assert 'expected the file mobilenet_v2_imagenet1k.pth, found none in' in done.stderr
+    assert not (tmp_path / 'detect').exists()
+
+
+def test_measure_counts_by_hand(toy_dogs_coco):
+    """The annotated boxes as detections, but for one image without and one whose box is moved away."""
+    splits = coco.read_splits(toy_dogs_coco)
+    test = splits['test']
+    none, moved, *_ = sorted(test.images)
+    results = [dict(image_id=i, category_id=1, bbox=rows[0]['bbox'], score=0.9)
+               for i, rows in test.annotations.items() if i != none]
+    for row in results:
+        if row['image_id'] == moved:
+            row['bbox'] = [0, 0, 3, 3]
+    measured = detect_stage.measure(dict(test=test), results, class_agnostic=True)['test']
+    assert measured['images'] == 12 and measured['no_detection'] == 1
+    assert measured['localisation_accuracy'] == round(10 / 12, 4)
+    boxes = sum(map(len, test.annotations.values()))
+    assert measured['coco']['AR_1'] == pytest.approx(10 / boxes, abs=1e-3)
+
+
+@pytest.mark.mm
+def test_faster_rcnn_r101_trains_one_iteration(work, tmp_path):
+    """The full profile's detector: forward, backward, step, validation, checkpoint, boxes."""
+    config = CONFIGS / 'detect/dogs/faster-rcnn_r101_fpn.py'
+    small = ['model.backbone.init_cfg=None', 'train_cfg.max_epochs=1', 'train_dataloader.dataset.indices=2',
+             'val_dataloader.dataset.indices=1', 'train_dataloader.num_workers=0', 'val_dataloader.num_workers=0',
+             'train_dataloader.persistent_workers=False', 'val_dataloader.persistent_workers=False',
+             'train_dataloader.dataset.pipeline.2.scale=(320,320)', 'val_dataloader.dataset.pipeline.1.scale=(320,320)']
+    from pipelines.openmm import config as mm
+    from pipelines.openmm import training, weights
+    cfg = mm.load(config, data_root=work / 'convert', num_classes=3, options=small)
+    before = {name: value.clone() for name, value in _model(cfg).state_dict().items()}
+    chosen = training.train(cfg, tmp_path, seed=0)
+    after = weights.load(tmp_path / 'model.pth')
+    assert chosen['best_epoch'] == 1
+    assert before.keys() == after.keys() and 'backbone.layer3.22.conv3.weight' in after  # 101 layers
+    rows = [json.loads(line) for line in (tmp_path / 'metrics.jsonl').read_text().splitlines()]
+    assert 'val/detect/AP' in rows[-1]
+
+
+def _model(cfg):
+    from mmengine.registry import MODELS
+    return MODELS.build(cfg.model)
+
+
+@pytest.mark.mm
+def test_the_stages_run_and_then_are_up_to_date(work):
+    """detect, crop, synth, classify and report on 36 images, then again without doing anything."""
+    detect = ['pipelines.detect', '--coco', work / 'convert', '--out', work / 'detect', '--config',
+              CONFIGS / 'detect/toy-dogs/faster-rcnn_mobilenet-v2_fpn.py', '--cfg-options', 'train_cfg.max_epochs=1',
+              'train_cfg.val_interval=1']
+    crop = ['pipelines.crop', '--coco', work / 'convert', '--detections', work / 'detect/detections.json', '--out',
+            work / 'crop']
+    synth = ['pipelines.synth', '--crops', work / 'crop', '--out', work / 'synth', '--config',
+             CONFIGS / 'synth/toy-dogs/biggan-deep_64px.py', '--images-per-class', '7', '--standing-batches', '1',
+             '--classifier-steps', '2', '--cfg-options', 'train_cfg.max_iters=1']
+    rows = [CONFIGS / f'classify/toy-dogs/resnet18_{name}.py' for name in ('full', 'square', 'square_synth')]
+    classify = ['pipelines.classify', '--data', work, '--out', work / 'classify', '--rows', *rows, '--seeds', '0', '1',
+                '--cfg-options', 'train_cfg.max_epochs=1', 'train_cfg.val_interval=1']
+    report = ['pipelines.report', '--work', work, '--out', work / 'report']
+    for command in (detect, crop, synth, classify, report):
+        done = python(*command)
+        assert done.returncode == 0, done.stderr[-3000:]
+    boxes = json.loads((work / 'detect/detections.json').read_text())
+    assert {row['category_id'] for row in boxes} <= {1}
+    assert len(lineage.read_list(work / 'synth/train.json')[1]) == 21
+    table = json.loads((work / 'classify/table.json').read_text())
+    assert [row['train_images'] for row in table['rows']] == [21, 21, 42]
+    assert [row['title'] for row in table['rows']] == ['Full images', 'Square crops', 'Square crops + synthetic']
+    predictions = json.loads((work / 'classify/predictions/resnet18_square-seed1.json').read_text())
+    assert sorted(predictions['image_id']) == sorted(coco.read(work / 'convert/test.json').images)
+    assert table['rows'][1]['runs']['1']['top1'] == pytest.approx(
+        sum(max(range(3), key=scores.__getitem__) == label for scores, label in
+            zip(predictions['scores'], predictions['label'])) / 12)
+    manifests = {path: path.read_bytes() for path in work.glob('**/manifest.json')}
+    assert len(manifests) >= 12
+    for command in (detect, crop, synth, classify, report):
+        done = python(*command)
+        assert done.returncode == 0 and 'up to date' in done.stdout, done.stdout + done.stderr
+        assert 'it/s' not in done.stderr
+    assert manifests == {path: path.read_bytes() for path in work.glob('**/manifest.json')}
+
+
+@pytest.mark.mm
+def test_a_test_image_in_a_training_list_stops_classify(work, tmp_path):
+    if not (work / 'crop').exists():
+        pytest.skip('needs the stages of the test above')
+    rows = lineage.read_list(work / 'crop/full_test.json')[1]
+    classes, train = lineage.read_list(work / 'crop/full_train.json')
+    copy = tmp_path / 'toy-dogs'
+    (copy / 'crop').mkdir(parents=True)
+    for path in (work / 'crop').iterdir():
+        (copy / 'crop' / path.name).symlink_to(path.resolve())
+    (copy / 'crop/full_train.json').unlink()
+    lineage.write_list(copy / 'crop/full_train.json', classes, [*train, dict(rows[0], split='train')])
+    run = classify_stage.Run(copy, CONFIGS / 'classify/toy-dogs/resnet18_full.py', 0, tmp_path / 'models')
+    with pytest.raises(lineage.InputError, match='full_train.json, row 21: expected images of the train split only'):
+        classify_stage.train(run)
+    assert not run.folder.exists() and manifest.recorded(work / 'crop')

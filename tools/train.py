@@ -1,0 +1,59 @@
+"""Train one mm config by itself, on the data of a dataset whose earlier stages have run.
+
+    python tools/train.py mm_configs/classify/cub/mobilenet-v2_square.py --out work_dirs/try/square
+    tools/dist_train.sh mm_configs/detect/cub/faster-rcnn_r101_fpn.py 8
+
+The stage and the dataset are read from the config's path. OUT gets model.pth, config.py, metrics.jsonl and logs/
+(TensorBoard events, checkpoints). The same command goes on where it was interrupted. To compare configs over several
+seeds on the test split, make them rows of the table: make classify ROWS="a.py b.py".
+"""
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from pipelines.core import coco, lineage
+from pipelines.core.errors import InputError, command
+
+
+def data_of(config: Path, work: Path) -> tuple[Path, int]:
+    """The data folder of a config, by the stage and dataset in its path, and the number of classes in it."""
+    try:
+        stage, dataset = config.resolve().parts[-3:-1]
+        folder = work / dataset / dict(detect='convert', synth='crop', classify='')[stage]
+    except (KeyError, ValueError):
+        raise InputError(config, expected='a path such as mm_configs/<stage>/<dataset>/<config>.py', found=str(config),
+                         remedy='put the config beside the one it is a child of') from None
+    if stage == 'detect':
+        return folder, len(coco.read(folder / 'train.json').categories)
+    lists = folder if stage == 'synth' else folder / 'crop'
+    return folder, len(lineage.read_list(lists / 'full_train.json')[0])
+
+
+@command
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', type=Path, help='an mm config below mm_configs/')
+    parser.add_argument('--out', type=Path, help='folder (default: WORK/<dataset>/tries/<stage>/<config>-seed<seed>)')
+    parser.add_argument('--work', type=Path, default=Path('work_dirs'), help='WORK of make (default: work_dirs)')
+    parser.add_argument('--seed', type=int, default=0, help='(default: 0)')
+    parser.add_argument('--cfg-options', nargs='*', default=[], metavar='KEY=VALUE', help='overrides of config keys')
+    args = parser.parse_args(argv)
+
+    from pipelines.openmm import threads
+    threads.set_threads()
+    data, classes = data_of(args.config, args.work)
+    stage, dataset = args.config.resolve().parts[-3:-1]
+    out = args.out or args.work / dataset / 'tries' / stage / f'{args.config.stem}-seed{args.seed}'
+
+    from pipelines.openmm import config, training
+    cfg = config.load(args.config, data_root=data, num_classes=classes, options=args.cfg_options)
+    chosen = training.train(cfg, out, seed=args.seed, title=args.config.stem)
+    if int(os.environ.get('RANK', 0)) == 0:
+        print(f'{out}: ' + (', '.join(f'{name} {value}' for name, value in chosen.items()) or 'trained'))
+
+
+if __name__ == '__main__':
+    sys.exit(main())
