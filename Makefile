@@ -6,7 +6,7 @@ WORK    ?= work_dirs
 SEEDS   ?= 0 1 2
 GPUS    ?= $(shell nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU')
 PYTHON  ?= python3
-ARGS    ?=
+ROW_FILES := full.py box.py square.py square_synth.py square_scratch.py
 
 TOY     := $(filter toy-%,$(DATASET))
 PROFILE ?= $(if $(TOY),laptop,$(if $(filter-out 0,$(GPUS)),full,laptop))
@@ -17,7 +17,7 @@ export FGIC_WEIGHTS := $(WEIGHTS)
 
 # Which config each stage takes; every one can be set: make classify ROWS="a.py b.py".
 ifneq ($(TOY),)
-  DETECT_CONFIG ?= mm_configs/detect/$(DATASET)/faster-rcnn_mobilenet-v2_fpn.py
+  DETECT_CONFIG ?= mm_configs/detect/$(DATASET)/faster-rcnn_r18_fpn.py
   SYNTH_CONFIG  ?= mm_configs/synth/$(DATASET)/biggan-deep_64px.py
   ROWS          ?= $(addprefix mm_configs/classify/$(DATASET)/resnet18_,full.py box.py square.py square_synth.py)
 else ifeq ($(PROFILE),laptop)
@@ -29,9 +29,13 @@ else
   SYNTH_CONFIG  ?= mm_configs/synth/$(DATASET)/biggan-deep_256px.py
   ROWS          ?= $(addprefix mm_configs/classify/$(DATASET)/resnet50_,$(ROW_FILES))
 endif
-ROW_FILES := full.py box.py square.py square_synth.py square_scratch.py
 
-.PHONY: help setup doctor demo test convert detect crop synth classify report all check lock clean
+# Which of them the goals need: all are checked against the data before the first training.
+LINT := $(DETECT_CONFIG) $(if $(filter synth classify report all,$(MAKECMDGOALS)),$(SYNTH_CONFIG)) \
+        $(if $(filter classify report all,$(MAKECMDGOALS)),$(ROWS))
+
+.PHONY: help setup doctor demo test variables convert check detect crop synth classify report all lock clean
+.NOTPARALLEL:
 .DEFAULT_GOAL := help
 
 help:  ## this text
@@ -46,6 +50,7 @@ help:  ## this text
 	@echo '  SEEDS    of the classifiers                                              [$(SEEDS)]'
 	@echo '  GPUS     to train on                                                     [$(GPUS)]'
 	@echo '  BOXES    gt, det, or train=gt,val=det,test=det: the boxes that are cropped'
+	@echo '  IMAGES_PER_CLASS    synthetic images to draw; INCEPTION=FILE  torchvision'"'"'s weights, for FID'
 	@echo '  DETECT_CONFIG, SYNTH_CONFIG, ROWS    other mm configs than the profile'"'"'s'
 	@echo
 	@echo '  make detect crop synth classify report DATASET=cub RAW=/data/CUB_200_2011'
@@ -70,23 +75,27 @@ doctor: setup  ## what this machine has, what is wrong with it, and the command 
 
 # --- stages; each pulls in those before it, and each says `up to date` where nothing changed ---
 
-check: setup
+variables: setup
 	@$(PY) tools/check_variables.py --dataset '$(DATASET)' --profile '$(PROFILE)' --raw '$(RAW)' --weights '$(WEIGHTS)'
 
-convert: check  ## raw annotations -> COCO
+convert: variables  ## raw annotations -> COCO
 ifneq ($(TOY),)
 	@$(PY) -m data_converters.toy --dataset $(DATASET) --out $(D)/raw
 endif
 	@$(PY) -m data_converters.convert --dataset $(DATASET) --raw $(if $(TOY),$(D)/raw,'$(RAW)') --out $(D)/convert
 
-detect: convert  ## train a detector, box every image
-	@$(PY) -m pipelines.detect --coco $(D)/convert --out $(D)/detect --config $(DETECT_CONFIG) --gpus $(or $(filter-out 0,$(GPUS)),1) $(ARGS)
+check: convert
+	@$(PY) -m tools.lint_configs --coco $(D)/convert --out $(D)/check $(LINT)
+
+detect: check  ## train a detector, box every image
+	@$(PY) -m pipelines.detect --coco $(D)/convert --out $(D)/detect --config $(DETECT_CONFIG) --gpus $(or $(filter-out 0,$(GPUS)),1)
 
 crop: detect  ## box crops and square crops
 	@$(PY) -m pipelines.crop --coco $(D)/convert --detections $(D)/detect/detections.json --out $(D)/crop $(if $(BOXES),--boxes $(BOXES))
 
 synth: crop  ## train BigGAN-deep on the square crops of train, draw images
-	@$(PY) -m pipelines.synth --crops $(D)/crop --out $(D)/synth --config $(SYNTH_CONFIG) $(if $(IMAGES_PER_CLASS),--images-per-class $(IMAGES_PER_CLASS))
+	@$(PY) -m pipelines.synth --crops $(D)/crop --out $(D)/synth --config $(SYNTH_CONFIG) --gpus $(or $(filter-out 0,$(GPUS)),1) \
+		$(if $(IMAGES_PER_CLASS),--images-per-class $(IMAGES_PER_CLASS)) $(if $(INCEPTION),--inception $(INCEPTION))
 
 classify: synth  ## train classifiers with and without each step, compare them
 	@$(PY) -m pipelines.classify --data $(D) --out $(D)/classify --rows $(ROWS) --seeds $(SEEDS)

@@ -164,7 +164,7 @@ def _write_birds(pictures: list[Picture], out: Path) -> None:
         (root / f'{key}.txt').write_text('\n'.join(rows) + '\n')
 
 
-def toy(dataset: str, out: Path, *, seed: int = 0, classes: int = 6, train: int = 40, test: int = 20) -> bool:
+def toy(dataset: str, out: Path, *, seed: int = 0, classes: int = 6, train: int = 60, test: int = 20) -> bool:
     """Draw a toy dataset.
 
     Args:
@@ -206,7 +206,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--out', type=Path, required=True, help='folder to write')
     parser.add_argument('--seed', type=int, default=0, help='default: 0')
     parser.add_argument('--classes', type=int, default=6, help='2 to 8; default: 6')
-    parser.add_argument('--train', type=int, default=40, help='training images per class; default: 40')
+    parser.add_argument('--train', type=int, default=60, help='training images per class; default: 60')
     parser.add_argument('--test', type=int, default=20, help='test images per class; default: 20')
     args = parser.parse_args(argv)
     toy(args.dataset, args.out, seed=args.seed, classes=args.classes, train=args.train, test=args.test)

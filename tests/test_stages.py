@@ -112,7 +112,7 @@ def _model(cfg):
 def test_the_stages_run_and_then_are_up_to_date(work):
     """detect, crop, synth, classify and report on 36 images, then again without doing anything."""
     detect = ['pipelines.detect', '--coco', work / 'convert', '--out', work / 'detect', '--config',
-              CONFIGS / 'detect/toy-dogs/faster-rcnn_mobilenet-v2_fpn.py', '--cfg-options', 'train_cfg.max_epochs=1',
+              CONFIGS / 'detect/toy-dogs/faster-rcnn_r18_fpn.py', '--cfg-options', 'train_cfg.max_epochs=1',
               'train_cfg.val_interval=1']
     crop = ['pipelines.crop', '--coco', work / 'convert', '--detections', work / 'detect/detections.json', '--out',
             work / 'crop']
@@ -144,6 +144,23 @@ def test_the_stages_run_and_then_are_up_to_date(work):
         assert done.returncode == 0 and 'up to date' in done.stdout, done.stdout + done.stderr
         assert 'it/s' not in done.stderr
     assert manifests == {path: path.read_bytes() for path in work.glob('**/manifest.json')}
+
+
+@pytest.mark.mm
+def test_predictions_are_those_of_the_training(work):
+    """Read on val with the saved weights, a classifier has the top-1 that its training logged for that epoch."""
+    run = classify_stage.Run(work, CONFIGS / 'classify/toy-dogs/resnet18_square.py', 1, work / 'models/classify')
+    if not run.folder.exists():
+        pytest.skip('needs the stages of the test above')
+    from pipelines.openmm import classification, weights
+    cfg = run.load()
+    cfg.test_dataloader = cfg.val_dataloader
+    scores = classification.predict(cfg, weights.load(run.folder / 'model.pth'))
+    labels = [row['gt_label'] for row in lineage.read_list(work / 'crop/square_val.json')[1]]
+    logged = [json.loads(line) for line in (run.folder / 'metrics.jsonl').read_text().splitlines()]
+    best = manifest.read_json(run.folder / 'test.json')['best_epoch']
+    expected = next(row['val/accuracy/top1'] for row in logged if row['epoch'] == best and 'val/accuracy/top1' in row)
+    assert 100 * (scores.argmax(1) == labels).mean() == pytest.approx(expected, abs=1e-3)
 
 
 @pytest.mark.mm

@@ -40,7 +40,7 @@ def command(main: Callable[..., None]) -> Callable[..., int]:
             print('interrupted; the same command goes on from here', file=sys.stderr)
             return 130
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS):
                 raise
             print(f'error: {error.filename or "output"}: {error.strerror}\n'
                   '  remedy: free space or choose a writable WORK folder, then run the same command; '

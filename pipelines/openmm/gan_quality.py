@@ -147,7 +147,7 @@ def fid(real: Sequence[Path], synthetic: Sequence[Path], weights: Path) -> float
         network.load_state_dict(weight_files.load(weights))
     except (RuntimeError, AttributeError) as error:
         raise InputError(weights, expected="a state dict of torchvision's inception_v3",
-                         found=str(error).split('\n')[0],
+                         found=' '.join(str(error).split()[:20]),
                          remedy='give inception_v3_google-0cc3c7bd.pth, or leave --inception out') from None
     network.fc = nn.Identity()
     network.to(device()).eval()
@@ -163,7 +163,7 @@ def fid(real: Sequence[Path], synthetic: Sequence[Path], weights: Path) -> float
         features = np.concatenate(rows)
         return features.mean(0), np.cov(features, rowvar=False)
 
-    return frechet_distance(*statistics(real), *statistics(synthetic))
+    return max(frechet_distance(*statistics(real), *statistics(synthetic)), 0.0)
 
 
 def measure(real: list[tuple[Path, int]], val: list[tuple[Path, int]], synthetic: list[tuple[Path, int]], *,

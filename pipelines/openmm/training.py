@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import subprocess
 import sys
@@ -87,7 +88,7 @@ def finish(folder: Path) -> dict[str, Any]:
     """Write ``model.pth``, plain weights: the best on val, where the config chooses by val, else the last."""
     import torch
 
-    from pipelines.openmm.hooks import SafeCheckpointHook
+    from pipelines.openmm.hooks import AtomicLocalBackend, SafeCheckpointHook
 
     logs = folder / LOGS
     best = logs / SafeCheckpointHook.best
@@ -96,9 +97,9 @@ def finish(folder: Path) -> dict[str, Any]:
     state = torch.load(last, map_location='cpu', weights_only=False)  # our own file, written by this run
     info = state['message_hub']['runtime_info']
     weights = torch.load(best, map_location='cpu', weights_only=False) if best.exists() else state
-    partial = folder / '.model.pth'
-    torch.save({name: value.clone() for name, value in weights['state_dict'].items()}, partial)
-    partial.replace(folder / 'model.pth')
+    packed = io.BytesIO()
+    torch.save({name: value.clone() for name, value in weights['state_dict'].items()}, packed)
+    AtomicLocalBackend().put(packed.getbuffer(), folder / 'model.pth')
     return {name: info[name] for name in ('best_epoch', 'best_score') if name in info}
 
 

@@ -1,7 +1,9 @@
-"""Images fitted into 192 x 192 pixels."""
+"""Images fitted into 192 x 192 pixels; sizes and colours vary in training, as a few hundred images from scratch need."""
 _base_ = './coco_320px.py'
 train_pipeline = _base_.train_pipeline
-train_pipeline[2].update(scale=(192, 192))
+train_pipeline[2:3] = [
+    dict(type='RandomResize', scale=(192, 192), ratio_range=(0.7, 1.2), keep_ratio=True),
+    dict(type='PhotoMetricDistortion')]
 test_pipeline = _base_.test_pipeline
 test_pipeline[1].update(scale=(192, 192))
 train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_pipeline))

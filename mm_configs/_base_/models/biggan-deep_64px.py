@@ -12,4 +12,4 @@ model = dict(
                       resolution=[8, 16, 32, 64], attention=[False, True, False, False])),
     discriminator=dict(type='DiffAugmentBigGANDeepDiscriminator', input_scale=64, base_channels=16, block_depth=1),
     discriminator_steps=2,
-    ema_config=dict(type='ExponentialMovingAverage', momentum=0.01, start_iter=100))
+    ema_config=dict(type='ExponentialMovingAverage', momentum=0.02, start_iter=100))

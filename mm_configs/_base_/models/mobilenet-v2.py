@@ -2,6 +2,7 @@
 _base_ = 'mmpretrain::_base_/models/mobilenet_v2_1x.py'
 
 default_scope = 'mmpretrain'
-data_preprocessor = dict(mean=[128.] * 3, std=[128.] * 3, to_rgb=True)
-model = dict(backbone=dict(
-    init_cfg=dict(type='Pretrained', checkpoint='weights://mobilenet_v2_imagenet1k', prefix='backbone')))
+model = dict(
+    data_preprocessor=dict(mean=[128.] * 3, std=[128.] * 3, to_rgb=True),
+    backbone=dict(
+        init_cfg=dict(type='Pretrained', checkpoint='weights://mobilenet_v2_imagenet1k', prefix='backbone')))

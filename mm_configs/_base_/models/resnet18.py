@@ -1,8 +1,8 @@
 """ResNet-18 for small images: CIFAR's stem, a 3x3 convolution without pooling (He et al. 2016, section 4.2)."""
 default_scope = 'mmpretrain'
-data_preprocessor = dict(mean=[128.] * 3, std=[64.] * 3, to_rgb=True)
 model = dict(
     type='ImageClassifier',
+    data_preprocessor=dict(mean=[128.] * 3, std=[64.] * 3, to_rgb=True),
     backbone=dict(type='ResNet', depth=18, base_channels=32, stem_channels=32, deep_stem=False, num_stages=4,
                   out_indices=(3,), style='pytorch', zero_init_residual=True),
     neck=dict(type='GlobalAveragePooling'),

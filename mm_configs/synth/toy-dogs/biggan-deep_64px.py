@@ -6,4 +6,4 @@ Command:  make synth DATASET=toy-dogs PROFILE=laptop
 _base_ = ['../../_base_/models/biggan-deep_64px.py', '../../_base_/datasets/crops_gan_64px.py',
           '../../_base_/schedules/gan_laptop.py', '../../_base_/runtime/synth_laptop.py']
 model = dict(num_classes={{'$FGIC_NUM_CLASSES:6'}})
-train_cfg = dict(max_iters=600)
+train_cfg = dict(max_iters=1000)
