@@ -53,7 +53,7 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
         quality: of JPEG.
         batch: images sampled together; does not change them.
         standing_batches: batches of 64 to average batch norm over before sampling; 0: the averages of the training.
-        classifier_steps: of 64 images, for the two small classifiers; None: see `gan_quality.measure`.
+        classifier_steps: of 32 images, for the two small classifiers; None: see `gan_quality.measure`.
         inception: torchvision's ``inception_v3`` weights, for FID.
         gpus: processes to train with.
         options: ``key=value`` overrides of the config.
@@ -182,7 +182,7 @@ def main(argv: list[str] | None = None) -> None:
                         help='batches of 64 to average batch norm over before sampling; 0: keep the averages of the '
                              'training (default: 16)')
     parser.add_argument('--classifier-steps', type=int, metavar='N',
-                        help='of 64 images, for the two small classifiers (default: ten epochs of train, at least 300)')
+                        help='of 32 images, for the two small classifiers (default: ten epochs of train, at least 300)')
     parser.add_argument('--inception', type=Path, metavar='FILE', help="torchvision's inception_v3 weights, for FID")
     parser.add_argument('--gpus', type=int, default=1, help='processes to train with, through torchrun (default: 1)')
     parser.add_argument('--cfg-options', nargs='*', default=[], metavar='KEY=VALUE', help='overrides of config keys')

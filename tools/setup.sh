@@ -7,7 +7,7 @@ venv=$1 python=${2:-python3}
 
 die() { printf 'setup: %s\n' "$@" >&2; exit 2; }
 
-stamp=$venv/fgic-$(cat requirements/lock.txt requirements/build.txt setup.cfg | sha256sum | cut -c1-16).ok
+stamp=$venv/fgic-$({ pwd; cat requirements/lock.txt requirements/build.txt; } | sha256sum | cut -c1-16).ok
 [ -e "$stamp" ] && exit 0
 
 if [ ! -x "$venv/bin/python" ]; then

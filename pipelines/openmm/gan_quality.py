@@ -51,7 +51,7 @@ def _normalise(pixels: Tensor) -> Tensor:
     return pixels.to(device()).float() / 127.5 - 1
 
 
-def train_classifier(pixels: Tensor, labels: Tensor, num_classes: int, *, steps: int, seed: int, batch: int = 64,
+def train_classifier(pixels: Tensor, labels: Tensor, num_classes: int, *, steps: int, seed: int, batch: int = 32,
                      title: str = 'train') -> Conv4:
     """Train `Conv4` with Adam, one learning rate cycle, flips and shifts by up to 4 pixels.
 
@@ -176,7 +176,7 @@ def measure(real: list[tuple[Path, int]], val: list[tuple[Path, int]], synthetic
         steps: of the two classifiers' training, the same for both; None: ten times through ``real``, at least 300.
         inception: torchvision's ``inception_v3`` weights, for FID.
     """
-    steps = steps or max(300, 10 * len(real) // 64)
+    steps = steps or max(300, 10 * len(real) // 32)
     data = {name: (load([path for path, _ in rows]), torch.tensor([label for _, label in rows]))
             for name, rows in dict(real=real, val=val, synthetic=synthetic).items()}
     models = {name: train_classifier(*data[name], num_classes, steps=steps, seed=seed, title=f'classifier on {name}')

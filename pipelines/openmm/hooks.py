@@ -91,7 +91,8 @@ class SafeCheckpointHook(CheckpointHook):
                                  cuda=torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [])
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict) -> None:
-        if not (runner._resume and 'rng' in checkpoint):
+        # One process only: the file has the states of rank 0, and every rank draws its own numbers.
+        if not (runner._resume and 'rng' in checkpoint) or runner.world_size > 1:
             return
         rng = checkpoint['rng']
         version, state, gauss = rng['python']

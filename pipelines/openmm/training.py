@@ -30,7 +30,6 @@ def prepare(cfg: Config, folder: Path, *, seed: int, title: str = 'train') -> Co
     cfg.experiment_name = 'run'
     cfg.randomness = dict(cfg.get('randomness', {}), seed=seed)
     cfg.resume = True
-    cfg.launcher = 'pytorch' if 'LOCAL_RANK' in os.environ else 'none'
     cfg.log_level = 'INFO'
     if not torch.cuda.is_available():
         cfg.env_cfg.dist_cfg = dict(backend='gloo')
@@ -75,6 +74,7 @@ def run(cfg: Config) -> None:
 
     from pipelines.openmm import weights
 
+    cfg.launcher = 'pytorch' if 'LOCAL_RANK' in os.environ else 'none'
     if not torch.cuda.is_available():
         torch.set_num_threads(int(os.environ.get('OMP_NUM_THREADS', torch.get_num_threads())))
     # The libraries print pages; all but pycocotools' words is in the log file too. Progress bars are on stderr.

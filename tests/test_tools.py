@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_imports_point_one_way():
+    done = subprocess.run([Path(sys.executable).with_name('lint-imports')], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+def test_lint_refuses_a_config_for_other_data_and_keeps_what_it_checked(toy_dogs_coco, tmp_path):
+    from pipelines.core import manifest
+    from pipelines.core.errors import InputError
+    from tools.lint_configs import lint
+    good = ROOT / 'mm_configs/classify/toy-dogs/resnet18_full.py'
+    bad = tmp_path / 'bad.py'
+    bad.write_text(f"_base_ = '{good}'\nmodel = dict(head=dict(num_classes=6))\n")
+    lint([good], toy_dogs_coco, tmp_path / 'check')
+    assert manifest.read_json(tmp_path / 'check/checked.json') == dict(num_classes=3, configs=['resnet18_full.py'])
+    before = (tmp_path / 'check/manifest.json').read_bytes()
+    with pytest.raises(InputError, match=r'bad\.py, model\.head\.num_classes: expected 3.*found 6'):
+        lint([good, bad], toy_dogs_coco, tmp_path / 'check')
+    assert (tmp_path / 'check/manifest.json').read_bytes() == before
+
+
+@pytest.mark.parametrize(('target', 'asked'), [('detect', {'detect'}), ('synth', {'detect', 'synth'}),
+                                               ('classify', {'detect', 'synth', 'classify'})])
+def test_make_checks_the_configs_of_the_stages_it_runs(target, asked):
+    done = subprocess.run(['make', '-n', target, 'DATASET=cub', 'RAW=.', 'PROFILE=full'], capture_output=True, text=True,
+                          cwd=ROOT, env={'PATH': '/usr/bin:/bin'})
+    assert done.returncode == 0, done.stderr
+    line = next(line for line in done.stdout.splitlines() if 'lint_configs' in line)
+    assert {word.split('/')[1] for word in line.split() if word.startswith('mm_configs/')} == asked
+
+
+def test_make_help_names_targets_and_variables():
+    text = subprocess.run(['make', 'help'], capture_output=True, text=True, cwd=ROOT, check=True).stdout
+    for word in ('demo', 'test', 'doctor', 'detect', 'crop', 'synth', 'classify', 'report', 'DATASET', 'PROFILE', 'RAW',
+                 'WEIGHTS', 'WORK', 'SEEDS', 'GPUS'):
+        assert word in text
+
+
+@pytest.mark.mm
+def test_the_doctor_finds_nothing_to_mend():
+    done = subprocess.run([sys.executable, 'tools/doctor.py'], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert 'roi_align backward, cpu' in done.stdout and 'nothing to mend' in done.stdout
+
+
+def test_a_second_copy_of_a_library_is_a_fault(monkeypatch, capsys):
+    from tools import doctor
+
+    class Original:
+        metadata = {'Name': 'mmcv'}
+
+    real = doctor.metadata.distributions
+    monkeypatch.setattr(doctor.metadata, 'distributions', lambda: [*real(), Original()])
+    report = doctor.Report()
+    doctor.check_forks(report)
+    assert report.wrong == 1
+    assert 'pip uninstall -y mmcv onedl-mmcv && make setup' in capsys.readouterr().out
