@@ -115,7 +115,7 @@ def scenery(rng: np.random.Generator, width: int, height: int) -> Image.Image:
     sky, ground = sky + fall + texture * rng.uniform(8, 30), ground + texture * rng.uniform(25, 60)
     pixels = above * sky + (1 - above) * ground
     picture = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
-    for _ in range(rng.integers(3, 9)):
+    for _ in range(rng.integers(1, 5)):
         _clutter(picture, rng, width, height)
     return picture
 
@@ -123,7 +123,7 @@ def scenery(rng: np.random.Generator, width: int, height: int) -> Image.Image:
 def _clutter(picture: Image.Image, rng: np.random.Generator, width: int, height: int) -> None:
     """One stone, bush, post, ball or box, in colours that animals have too."""
     x, y = rng.uniform(0, width), rng.uniform(0.2, 1.0) * height
-    r = rng.uniform(0.02, 0.12) * width
+    r = rng.uniform(0.02, 0.09) * width
     kind = rng.integers(5)
     colour = tuple(int(c) for c in rng.choice([(92, 78, 62), (140, 132, 120), (70, 96, 48), (184, 150, 104),
                                                (60, 56, 54), (206, 200, 188), (150, 84, 60)]))

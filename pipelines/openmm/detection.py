@@ -1,6 +1,8 @@
 """MMDetection, for datasets whose images hold animals of one fine class: a dataset, a metric, and inference."""
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,7 +108,9 @@ def predict(cfg: Config, state: dict[str, torch.Tensor], splits: dict[str, coco.
         loader = dict(cfg.test_dataloader)
         loader['dataset'] = dict(loader['dataset'], ann_file=truth.path.name)
         ids = category_ids(truth, cfg.class_agnostic)
-        for batch in Runner.build_dataloader(loader):
+        with contextlib.redirect_stdout(io.StringIO()):  # pycocotools'
+            batches = Runner.build_dataloader(loader)
+        for batch in batches:
             with torch.inference_mode():
                 for sample in model.test_step(batch):
                     yield to_results(sample, ids)
