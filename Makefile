@@ -4,8 +4,12 @@
 DATASET ?= toy-dogs
 WORK    ?= work_dirs
 SEEDS   ?= 0 1 2
-GPUS    ?= $(shell nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU')
+ifndef GPUS
+  GPUS  := $(shell nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU')
+endif
 PYTHON  ?= python3
+# As large as the classifiers' input, or full images would be compared with blurred crops.
+CROP_SIZE ?= $(if $(filter full,$(PROFILE)),512,256)
 ROW_FILES := full.py box.py square.py square_synth.py square_scratch.py
 
 TOY     := $(filter toy-%,$(DATASET))
@@ -13,6 +17,9 @@ PROFILE ?= $(if $(TOY),laptop,$(if $(filter-out 0,$(GPUS)),full,laptop))
 VENV    := $(or $(VIRTUAL_ENV),.venv)
 PY      := $(VENV)/bin/python
 D       := $(WORK)/$(DATASET)
+ifneq ($(words $(WORK) $(VENV) $(DATASET)),3)
+  $(error WORK, VIRTUAL_ENV and DATASET: one word each, without spaces; found '$(WORK)', '$(VENV)', '$(DATASET)')
+endif
 export FGIC_WEIGHTS := $(WEIGHTS)
 
 # Which config each stage takes; every one can be set: make classify ROWS="a.py b.py".
@@ -49,6 +56,8 @@ help:  ## this text
 	@echo '  WORK     where results go: WORK/DATASET/STAGE/                           [$(WORK)]'
 	@echo '  SEEDS    of the classifiers                                              [$(SEEDS)]'
 	@echo '  GPUS     to train on                                                     [$(GPUS)]'
+	@echo '  JOBS     classifiers trained at the same time (else one per GPU, or one per free CPU)'
+	@echo '  CROP_SIZE  of the crops, in pixels                                       [$(CROP_SIZE)]'
 	@echo '  BOXES    gt, det, or train=gt,val=det,test=det: the boxes that are cropped'
 	@echo '  IMAGES_PER_CLASS    synthetic images to draw; INCEPTION=FILE  torchvision'"'"'s weights, for FID'
 	@echo '  DETECT_CONFIG, SYNTH_CONFIG, ROWS    other mm configs than the profile'"'"'s'
@@ -90,15 +99,17 @@ check: convert
 detect: check  ## train a detector, box every image
 	@$(PY) -m pipelines.detect --coco $(D)/convert --out $(D)/detect --config $(DETECT_CONFIG) --gpus $(or $(filter-out 0,$(GPUS)),1)
 
-crop: detect  ## box crops and square crops
-	@$(PY) -m pipelines.crop --coco $(D)/convert --detections $(D)/detect/detections.json --out $(D)/crop $(if $(BOXES),--boxes $(BOXES))
+crop: $(if $(filter gt,$(BOXES)),check,detect)  ## box crops and square crops
+	@$(PY) -m pipelines.crop --coco $(D)/convert --out $(D)/crop --size $(CROP_SIZE) \
+		$(if $(BOXES),--boxes $(BOXES)) $(if $(filter gt,$(BOXES)),,--detections $(D)/detect/detections.json)
 
 synth: crop  ## train BigGAN-deep on the square crops of train, draw images
 	@$(PY) -m pipelines.synth --crops $(D)/crop --out $(D)/synth --config $(SYNTH_CONFIG) --gpus $(or $(filter-out 0,$(GPUS)),1) \
 		$(if $(IMAGES_PER_CLASS),--images-per-class $(IMAGES_PER_CLASS)) $(if $(INCEPTION),--inception $(INCEPTION))
 
-classify: synth  ## train classifiers with and without each step, compare them
-	@$(PY) -m pipelines.classify --data $(D) --out $(D)/classify --rows $(ROWS) --seeds $(SEEDS)
+classify: crop $(if $(findstring synth,$(ROWS)),synth)  ## train classifiers with and without each step, compare them
+	@$(PY) -m pipelines.classify --data $(D) --out $(D)/classify --rows $(ROWS) --seeds $(SEEDS) \
+		$(if $(or $(JOBS),$(filter-out 0,$(GPUS))),--jobs $(or $(JOBS),$(GPUS)))
 
 report: classify  ## one page with everything
 	@$(PY) -m pipelines.report --work $(D) --out $(D)/report
@@ -111,5 +122,5 @@ lock:  ## write the locks again (needs uv)
 	$(LOCK) requirements/dev.in --override requirements/overrides.txt --output-file requirements/lock.txt
 	$(LOCK) requirements/build.in --output-file requirements/build.txt
 
-clean:  ## remove the results of DATASET
-	rm -rf $(D)
+clean: variables  ## remove the results of DATASET
+	rm -rf -- '$(D)'

@@ -58,6 +58,34 @@ def hold_out(records: list[Record], share: float, seed: int) -> dict[str, list[R
     return {split: sorted(rows, key=lambda record: record.id) for split, rows in splits.items()}
 
 
+def check_records(records: list[Record]) -> None:
+    """Every image is there once, by its name without the extension (the name of its crops), and some are for testing.
+
+    Raises:
+        InputError: names both records; or no test image.
+    """
+    if not any(record.split == 'test' for record in records):
+        raise InputError('the official split', expected='test images', found='none',
+                         remedy='mark some images as test images in the official list')
+    seen: dict[str, Record] = {}
+    for record in records:
+        other = seen.setdefault(os.path.splitext(record.file)[0], record)
+        if other is not record:
+            raise InputError(record.source, expected='every image once', remedy='take one of the two out of the lists',
+                             found=f'{record.file} (image {record.id}, {record.split}) after {other.file} '
+                                   f'(image {other.id}, {other.split})')
+
+
+def with_images(raw: RawDataset) -> RawDataset:
+    """Without the classes that no image has, as in a subset of CUB with the complete ``classes.txt``."""
+    used = sorted({record.label for record in raw.records})
+    if len(used) < len(raw.categories):
+        print(f'{len(raw.categories) - len(used)} of {len(raw.categories)} classes have no image and are left out')
+    label = {old: new for new, old in enumerate(used)}
+    return replace(raw, categories=[raw.categories[i] for i in used],
+                   records=[replace(record, label=label[record.label]) for record in raw.records])
+
+
 def to_coco(records: list[Record], categories: list[dict]) -> tuple[dict, dict[str, int], list[dict]]:
     """COCO instances of one split, built by sahi, with boxes cut at the image's border.
 
@@ -122,6 +150,8 @@ def _table(summary: dict) -> str:
 
 
 def _write(dataset: str, raw: RawDataset, share: float, seed: int, folder: Path) -> None:
+    check_records(raw.records)
+    raw = with_images(raw)
     categories = [dict(id=number, **row) for number, row in enumerate(raw.categories, start=1)]
     summary = dict(dataset=dataset, classes=len(categories), splits={}, dropped=[], rescaled=raw.rescaled,
                    annotation_only=raw.images is None)

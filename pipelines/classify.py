@@ -3,8 +3,9 @@
     python -m pipelines.classify --data work_dirs/dogs --out work_dirs/dogs/classify --seeds 0 1 2 \\
         --rows mm_configs/classify/dogs/resnet50_{full,box,square,square_synth,square_scratch}.py
 
-A row of the table is an mmpretrain config; the first one is the row that the others are compared with. Each row is
-trained once per seed on train, its epoch chosen on val, and read once on the official test:
+A row of the table is an mmpretrain config; the first one is the row that the others are compared with (and a config
+can name another row beside it: `compared_with = 'resnet50_square'`). Each row is trained once per seed on train, its
+epoch chosen on val, and read once on the official test:
 
     models/classify/<row>-seed<k>/   model.pth, config.py, metrics.jsonl, test.json, logs/ (TensorBoard, checkpoints)
     --out                            table.json, table.txt, predictions/<row>-seed<k>.json
@@ -22,6 +23,7 @@ import os
 import shutil
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +52,7 @@ class Run:
         return self.models / self.name
 
     def parameters(self) -> dict:
-        return dict(config=self.config.name, seed=self.seed,
+        return dict(config=configs.shown(self.config), seed=self.seed,
                     config_sha256=configs.digest(self.config, list(self.options)))
 
     def load(self):
@@ -66,7 +68,7 @@ class Run:
             before = manifest.load(self.folder)
             names = [row['path'] for row in before['inputs'] if row['path'] not in files]
             known = before['parameters'] == self.parameters()
-        except OSError:
+        except (OSError, ValueError, KeyError):
             known = False
         if not known:
             from pipelines.openmm import classification
@@ -81,7 +83,7 @@ class Run:
         if missing:
             raise InputError(self.data / missing[0], expected=f'what {self.config} reads', found='nothing',
                              remedy='correct the file name in the config, or run make crop synth again')
-        return {**files, **{name: recorded[name] for name in names}}
+        return {**files, **{name: self.data / name if name.endswith('.json') else recorded[name] for name in names}}
 
 
 def train(run: Run) -> None:
@@ -101,7 +103,7 @@ def train(run: Run) -> None:
             raise RuntimeError(f'{len(scores)} predictions for {len(test)} test images')
         result = dict(classes=classes, image_id=[row['image_id'] for row in test],
                       label=[row['gt_label'] for row in test],
-                      scores=[[round(float(value), 5) for value in row] for row in scores],
+                      scores=[[float(f'{value:.5g}') for value in row] for row in scores],
                       best_epoch=chosen.get('best_epoch'), train_images=classification.train_images(cfg))
         (folder / 'test.json').write_text(json.dumps(result))
 
@@ -109,45 +111,61 @@ def train(run: Run) -> None:
                      resume=True)
 
 
-def _start_worker(devices: multiprocessing.Queue, gpus: bool) -> None:
-    """Give a worker process one device: a GPU, or one CPU thread."""
-    device = devices.get()
-    if gpus:
-        os.environ['CUDA_VISIBLE_DEVICES'] = str(device)
-    os.environ['TQDM_POSITION'] = str(device + 1)  # its own line below the bar over all runs
+def _start_worker(devices: multiprocessing.Queue) -> None:
+    """Give a worker process its device: a GPU, or a CPU thread and a line of the terminal."""
+    line, gpu = devices.get()
+    if gpu is not None:
+        os.environ['CUDA_VISIBLE_DEVICES'] = gpu
+    os.environ['TQDM_POSITION'] = str(line + 1)  # below the bar over all runs
 
 
 def train_all(runs: list[Run], jobs: int | None) -> None:
-    """Train what is not up to date, several runs at a time: one per GPU, else one per free CPU."""
+    """Train what is not up to date, several runs at a time: one per GPU, else one per free CPU.
+
+    Raises:
+        InputError: the first of any run; the others are stopped, and go on in the next call.
+    """
     outdated = [run for run in runs if not manifest.is_current(run.folder, f'classify: {run.name}', run.parameters(),
                                                                run.inputs(), packages=PACKAGES)]
     if len(outdated) < len(runs):
         print(f'[classify] {len(runs) - len(outdated)} of {len(runs)} runs are up to date')
     if not outdated:
         return
-    from tqdm import tqdm
-
     from pipelines.openmm import threads
-    free = threads.set_threads()
+    free = threads.free_cpus()
+    threads.set_threads()
 
     import torch
-    gpus = torch.cuda.device_count()
-    jobs = min(jobs or gpus or free, len(outdated))
-    if not gpus:
-        os.environ['OMP_NUM_THREADS'] = str(max(1, free // jobs))
+    from tqdm import tqdm
+    gpus = os.environ.get('CUDA_VISIBLE_DEVICES', '').split(',') if os.environ.get('CUDA_VISIBLE_DEVICES') else \
+        [str(number) for number in range(torch.cuda.device_count())]
+    if not torch.cuda.is_available():
+        gpus = []
+    jobs = min(jobs or len(gpus) or free, len(outdated))
     if jobs == 1:
         for number, run in enumerate(outdated, 1):
             print(f'[classify] run {number} of {len(outdated)}')
             train(run)
         return
+    if not gpus:
+        os.environ['OMP_NUM_THREADS'] = str(max(1, free // jobs))
     context = multiprocessing.get_context('spawn')
     devices = context.Queue()
     for number in range(jobs):
-        devices.put(number % max(gpus, 1) if gpus else number)
-    with ProcessPoolExecutor(jobs, context, _start_worker, (devices, bool(gpus))) as pool:
+        devices.put((number, gpus[number % len(gpus)] if gpus else None))
+    pool = ProcessPoolExecutor(jobs, context, _start_worker, (devices,))
+    try:
         done = as_completed([pool.submit(train, run) for run in outdated])
         for future in tqdm(done, '[classify] runs', len(outdated), unit='run', dynamic_ncols=True):
             future.result()
+    except BrokenProcessPool:
+        raise InputError('a classifier\'s training', expected='to run to its end', found='its process was killed',
+                         remedy='probably the memory ran out: run it again with JOBS=1 (--jobs 1)') from None
+    finally:
+        workers = list((pool._processes or {}).values())
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in workers:  # after the last run they are idle; after an error or Ctrl-C they are not waited for
+            worker.terminate()
 
 
 def tabulate(runs: list[Run]) -> dict:
@@ -166,10 +184,15 @@ def tabulate(runs: list[Run]) -> dict:
             if result['image_id'] != first['image_id']:
                 raise RuntimeError('the rows were not read on the same test images')
     scores = {name: np.array([result['scores'] for result in results]) for name, results in by_row.items()}
-    differences = statistics.differences(labels, scores, next(iter(scores)))
+    configs_by_name = {run.config.stem: run.config for run in runs}
+    reference, *others = scores
+    parents = [(name, parent) for name, config in configs_by_name.items()
+               if (parent := compared_with(config)) in scores and parent != reference]
+    compared = statistics.compare(labels, scores, [(name, reference) for name in others] + parents)
+    differences = dict(zip(others, compared))
     rows = []
     for name, results in by_row.items():
-        config = next(run.config for run in runs if run.config.stem == name)
+        config = configs_by_name[name]
         per_seed = {}
         for run, result, score in zip((run for run in runs if run.config.stem == name), results, scores[name]):
             top1 = score.argmax(1)
@@ -177,10 +200,19 @@ def tabulate(runs: list[Run]) -> dict:
                                            top5=float(statistics.top_k(labels, score, 5).mean()),
                                            macro_f1=float(f1_score(labels, top1, average='macro')),
                                            best_epoch=result['best_epoch'])
-        rows.append(dict(name=name, title=title(config), config=config.name, train_images=results[0]['train_images'],
-                         runs=per_seed, **statistics.summary(labels, scores[name]), difference=differences[name]))
-    return dict(classes=classes, seeds=sorted({run.seed for run in runs}), reference=rows[0]['name'],
-                test_images=len(labels), rows=rows)
+        rows.append(dict(name=name, title=title(config), config=configs.shown(config), runs=per_seed,
+                         train_images=results[0]['train_images'], difference=differences.get(name),
+                         **statistics.summary(labels, scores[name])))
+    return dict(classes=classes, seeds=sorted({run.seed for run in runs}), reference=reference,
+                test_images=len(labels), rows=rows, comparisons=compared[len(others):])
+
+
+def compared_with(config: Path) -> str | None:
+    """What a config says in ``compared_with = 'row'``: a row beside the first to be compared with."""
+    for node in ast.parse(config.read_text(encoding='utf-8')).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], 'id', '') == 'compared_with':
+            return ast.literal_eval(node.value)
+    return None
 
 
 def title(config: Path) -> str:
@@ -194,16 +226,19 @@ def as_text(table: dict) -> str:
     def share(value: float) -> str:
         return f'{100 * value:.1f}'
 
+    def gain(row: dict) -> str:
+        low, high = (100 * end for end in row['interval'])
+        return f'{100 * row["value"]:+.1f} [{low:+.1f}, {high:+.1f}] p {row["p_holm"]:.3f}: {row["verdict"]}'
+
     reference = table['rows'][0]['title']
     lines = [f'{"":28} {"train":>6} {"top-1 [95 %]":>20} {"top-5":>6} {"F1":>6}   difference to {reference}']
     for row in table['rows']:
         low, high = map(share, row['top1_interval'])
-        against = '(reference)'
-        if difference := row['difference']:
-            against = (f'{100 * difference["value"]:+.1f} [{100 * difference["interval"][0]:+.1f}, '
-                       f'{100 * difference["interval"][1]:+.1f}] p {difference["p_holm"]:.3f}: {difference["verdict"]}')
+        against = gain(row['difference']) if row['difference'] else '(reference)'
         lines.append(f'{row["title"][:28]:28} {row["train_images"]:6} {share(row["top1"]) + f" [{low}, {high}]":>20} '
                      f'{share(row["top5"]):>6} {share(row["macro_f1"]):>6}   {against}')
+    titles = {row['name']: row['title'] for row in table['rows']}
+    lines += [f'{titles[row["row"]]} against {titles[row["reference"]]}: {gain(row)}' for row in table['comparisons']]
     return '\n'.join(lines)
 
 
@@ -224,6 +259,14 @@ def classify(data: Path, out: Path, models: Path, *, rows: list[Path], seeds: li
     Raises:
         InputError: missing or unfitting lists, configs or weights.
     """
+    for option, values in (('--rows', [row.stem for row in rows]), ('--seeds', seeds)):
+        if len(set(values)) < len(values):
+            raise InputError(option, expected='each once', found=' '.join(map(str, values)),
+                             remedy='rename a config, or leave the repeated value out')
+    tested = len(lineage.read_list(data / 'crop' / 'full_test.json')[1])
+    if tested < 2:
+        raise InputError(data / 'crop/full_test.json', expected='at least 2 test images, for an interval',
+                         found=str(tested), remedy='add test images to the dataset')
     runs = [Run(data, config, seed, models, tuple(options)) for config in rows for seed in seeds]
     train_all(runs, jobs)
 
@@ -235,7 +278,8 @@ def classify(data: Path, out: Path, models: Path, *, rows: list[Path], seeds: li
         manifest.write_json(folder / 'table.json', table)
         (folder / 'table.txt').write_text(as_text(table) + '\n')
 
-    manifest.produce(out, 'classify', dict(rows=[row.name for row in rows], seeds=seeds),
+    parameters = dict(rows=[configs.shown(row) for row in rows], titles=[title(row) for row in rows], seeds=seeds)
+    manifest.produce(out, 'classify', parameters,
                      {f'models/classify/{run.name}/test.json': run.folder / 'test.json' for run in runs}, build,
                      packages=('scikit-learn', 'scipy'))
     print((out / 'table.txt').read_text(), end='')
@@ -252,7 +296,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--rows', type=Path, nargs='+', required=True, metavar='CONFIG',
                         help='mm configs, a row each; the first is compared with')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], help='(default: 0 1 2)')
-    parser.add_argument('--jobs', type=int, help='runs at the same time (default: one per GPU, else one per free CPU)')
+    parser.add_argument('--jobs', type=int, help='runs at the same time (default: one per GPU, else one per free CPU); '
+                                                 '1 where memory is short')
     parser.add_argument('--cfg-options', nargs='*', default=[], metavar='KEY=VALUE', help='overrides for all the rows')
     args = parser.parse_args(argv)
     classify(args.data, args.out, args.models or args.out.absolute().parent / 'models' / 'classify', rows=args.rows,

@@ -46,11 +46,13 @@ def detect(data: Path, out: Path, model_dir: Path, *, config: Path, seed: int = 
     if not (data / 'images').is_dir():
         raise InputError(data / 'images', expected='the images', found='nothing',
                          remedy='convert with images, that is without --annotation-only')
-    parameters = dict(config=config.name, config_sha256=configs.digest(config, options), seed=seed)
+    parameters = dict(config=configs.shown(config), config_sha256=configs.digest(config, options), seed=seed)
     sources = {f'convert/{split}.json': data / f'{split}.json' for split in coco.SPLITS}
 
     def load():
         from pipelines.openmm import config as mm
+        from pipelines.openmm import threads
+        threads.set_threads()
         return mm.load(config, data_root=data, num_classes=len(splits['train'].categories), options=options or ())
 
     def train(folder: Path) -> None:
@@ -71,15 +73,16 @@ def detect(data: Path, out: Path, model_dir: Path, *, config: Path, seed: int = 
         manifest.write_json(folder / 'detections.json', sorted(results, key=lambda row: row['image_id']))
         metrics = measure(splits, results, class_agnostic=cfg.class_agnostic)
         chosen = manifest.read_json(model_dir / 'chosen.json')
-        manifest.write_json(folder / 'metrics.json', dict(config=config.name, class_agnostic=cfg.class_agnostic,
-                                                          best_epoch=chosen.get('best_epoch'), splits=metrics))
+        manifest.write_json(folder / 'metrics.json', dict(
+            config=configs.shown(config), class_agnostic=cfg.class_agnostic, best_epoch=chosen.get('best_epoch'),
+            splits=metrics))
         write_sheets(splits['test'], data / 'images', results, folder)
 
     manifest.produce(model_dir, 'detect: train', parameters,
                      {**sources, 'convert/images': data / 'images', **weights.check(config)}, train,
                      packages=PACKAGES, resume=True)
     manifest.produce(out, 'detect', parameters,
-                     {**sources, 'convert/images': data / 'images', 'models/detect/model.pth': model_dir / 'model.pth'},
+                     {**sources, 'convert/images': data / 'images', 'model.pth': model_dir / 'model.pth'},
                      predict, packages=PACKAGES)
     for split, row in manifest.read_json(out / 'metrics.json')['splits'].items():
         ap = f", AP {row['coco']['AP']:.3f}" if 'coco' in row else ''
@@ -126,17 +129,16 @@ def main(argv: list[str] | None = None) -> None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--coco', type=Path, required=True, help='folder of the convert stage')
     parser.add_argument('--out', type=Path, required=True, help='folder for the detections')
-    parser.add_argument('--model-dir', type=Path, help='for the trained detector (default: OUT/../models/detect)')
+    parser.add_argument('--model-dir', type=Path,
+                        help='for the trained detector (default: OUT/../models/detect/CONFIG)')
     parser.add_argument('--config', type=Path, required=True, help='mm config, e.g. mm_configs/detect/dogs/...')
     parser.add_argument('--seed', type=int, default=0, help='of the training (default: 0)')
     parser.add_argument('--gpus', type=int, default=1, help='processes to train with, through torchrun (default: 1)')
     parser.add_argument('--cfg-options', nargs='*', default=[], metavar='KEY=VALUE', help='overrides of config keys')
     args = parser.parse_args(argv)
 
-    from pipelines.openmm import threads
-    threads.set_threads()
-    detect(args.coco, args.out, args.model_dir or args.out.absolute().parent / 'models' / 'detect', config=args.config,
-           seed=args.seed, gpus=args.gpus, options=args.cfg_options)
+    models = args.model_dir or args.out.absolute().parent / 'models' / 'detect' / args.config.stem
+    detect(args.coco, args.out, models, config=args.config, seed=args.seed, gpus=args.gpus, options=args.cfg_options)
 
 
 if __name__ == '__main__':

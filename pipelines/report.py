@@ -89,6 +89,7 @@ def _table(table: dict | None) -> dict:
     hardest = sorted((i for i, share in enumerate(best['per_class']) if share is not None),
                      key=lambda i: best['per_class'][i])
     return dict(headline=words.headline(table), best=best, hardest=hardest, forest=figures.forest(table),
+                titles={row['name']: row['title'] for row in table['rows']},
                 confusion=figures.confusion(table['classes'], best['confusion'], best['title']),
                 pairs=words.confused_pairs(table['classes'], best['confusion']))
 

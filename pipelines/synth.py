@@ -73,13 +73,18 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
     for option, file in {'--weights': weights, '--inception': inception}.items():
         if file and not file.is_file():
             raise InputError(f'{option} {file}', expected='a file', found='nothing', remedy='correct the path')
+    if images_per_class is not None and images_per_class * len(classes) < 4:
+        raise InputError('--images-per-class', expected=f'enough for 4 images of {len(classes)} classes',
+                         found=str(images_per_class), remedy='draw more (IMAGES_PER_CLASS)')
     count = images_per_class or -(-len(rows['train']) // len(classes))
     recorded = manifest.recorded(crops)
     sources = {f'crop/{name}': recorded[name] for name in ('square', 'square_train.json')}
-    network = dict(config=config.name, config_sha256=configs.digest(config, options))
+    network = dict(config=configs.shown(config), config_sha256=configs.digest(config, options))
 
     def load():
         from pipelines.openmm import config as mm
+        from pipelines.openmm import threads
+        threads.set_threads()
         return mm.load(config, data_root=crops, num_classes=len(classes), options=options or ())
 
     def train(folder: Path) -> None:
@@ -92,9 +97,9 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
     generator = weights or model_dir / 'model.pth'
 
     def sample(folder: Path) -> None:
-        cfg = load()
+        cfg, digest = load(), manifest.sha256(generator)
         synthetic = [dict(img_path=f'images/{name}/{number}.{image_format}', gt_label=label, split='train',
-                          box_source='synthetic', generator=manifest.sha256(generator), seed=number)
+                          box_source='synthetic', generator=digest, seed=number)
                      for index in range(count) for label, name in enumerate(classes)
                      for number in [image_seed(seed, label, index)]]  # class after class: a beginning is balanced
         write_images(cfg, generator, folder, synthetic, quality=quality, batch=batch, standing_batches=standing_batches)
@@ -106,13 +111,14 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
         files = {name: [(root / row['img_path'], row['gt_label']) for row in part] for name, root, part in (
             ('real', crops, rows['train']), ('val', crops, rows['val']), ('synthetic', folder, synthetic))}
         manifest.write_json(folder / 'metrics.json', dict(
-            config=config.name, iterations=None if weights else cfg.train_cfg.max_iters, images_per_class=count,
+            config=configs.shown(config), images_per_class=count,
+            iterations=None if weights else cfg.train_cfg.max_iters,
             resolution=cfg.model.generator.output_scale,
             **gan_quality.measure(**files, num_classes=len(classes), seed=seed, steps=classifier_steps,
                                   inception=inception)))
 
     inputs = {**sources, 'crop/square_val.json': recorded['square_val.json'],
-              **({'weights': weights} if weights else {'models/synth/model.pth': generator}),
+              **({'weights': weights} if weights else {'model.pth': generator}),
               **({'inception': inception} if inception else {})}
     parameters = dict(network, seed=seed, images_per_class=count, format=image_format, quality=quality,
                       standing_batches=standing_batches, classifier_steps=classifier_steps)
@@ -170,7 +176,8 @@ def main(argv: list[str] | None = None) -> None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--crops', type=Path, required=True, help='folder of the crop stage')
     parser.add_argument('--out', type=Path, required=True, help='folder for the images')
-    parser.add_argument('--model-dir', type=Path, help='folder for the trained GAN (default: OUT/../models/synth)')
+    parser.add_argument('--model-dir', type=Path,
+                        help='folder for the trained GAN (default: OUT/../models/synth/CONFIG)')
     parser.add_argument('--config', type=Path, required=True, help='mm config, e.g. mm_configs/synth/dogs/...')
     parser.add_argument('--weights', type=Path, metavar='FILE', help='sample from these instead of training')
     parser.add_argument('--images-per-class', type=int, metavar='N', help='(default: as many as train has on average)')
@@ -188,12 +195,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--cfg-options', nargs='*', default=[], metavar='KEY=VALUE', help='overrides of config keys')
     args = parser.parse_args(argv)
 
-    from pipelines.openmm import threads
-    threads.set_threads()
-    synth(args.crops, args.out, args.model_dir or args.out.absolute().parent / 'models' / 'synth', config=args.config,
-          weights=args.weights, images_per_class=args.images_per_class, seed=args.seed, image_format=args.format,
-          quality=args.quality, batch=args.batch, standing_batches=args.standing_batches,
-          classifier_steps=args.classifier_steps, inception=args.inception, gpus=args.gpus, options=args.cfg_options)
+    models = args.model_dir or args.out.absolute().parent / 'models' / 'synth' / args.config.stem
+    synth(args.crops, args.out, models, config=args.config, weights=args.weights,
+          images_per_class=args.images_per_class, seed=args.seed, image_format=args.format, quality=args.quality,
+          batch=args.batch, standing_batches=args.standing_batches, classifier_steps=args.classifier_steps,
+          inception=args.inception, gpus=args.gpus, options=args.cfg_options)
 
 
 if __name__ == '__main__':

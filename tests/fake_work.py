@@ -64,7 +64,7 @@ def detect(root: Path) -> None:
                                      columns=4)
         sheet.save(root / f'detect/sheet_{kind}.jpg')
     _manifest(root / 'detect', 'detect', config='faster-rcnn.py', config_sha256='ab12', seed=0)
-    model(root, 'detect', ('loss', 'loss_rpn_cls'), 'val/coco/bbox_mAP')
+    model(root, 'detect/x', ('loss', 'loss_rpn_cls'), 'val/detect/AP')
 
 
 def crop(root: Path) -> None:
@@ -101,7 +101,7 @@ def synth(root: Path) -> None:
         pictures = [_animal(rng, i // 8)[0] for i in range(48)]
         images.contact_sheet(pictures, [''] * 48, columns=8, cell=64).save(root / f'synth/grid_{kind}.jpg')
     _manifest(root / 'synth', 'synth', iterations=3000)
-    model(root, 'synth', ('loss_gen', 'loss_disc'), None)
+    model(root, 'synth/y', ('loss_gen', 'loss_disc'), None)
 
 
 def model(root: Path, name: str, losses: tuple[str, ...], score: str | None, seed: int = 0) -> None:
@@ -126,18 +126,20 @@ def classify(root: Path, classes: list[str] = BREEDS, count: int = 120) -> dict:
         logits[:, np.arange(count), labels] += 2 * skill
         exp = np.exp(logits)
         scores[name] = (exp / exp.sum(-1, keepdims=True)).round(5)
-    differences = statistics.differences(labels, scores, 'full')
+    others = [name for name in scores if name != 'full']
+    differences = dict(zip(others, statistics.compare(labels, scores, [(name, 'full') for name in others])))
     rows = []
     for name, (title, train_images, _) in ROWS.items():
         runs = {str(seed): dict(top1=float((row.argmax(-1) == labels).mean()), top5=1.0, macro_f1=0.5,
                                 best_epoch=seed + 3) for seed, row in zip(SEEDS, scores[name])}
         rows.append(dict(name=name, title=title, config=f'mm_configs/{name}.py', train_images=train_images, runs=runs,
-                         difference=differences[name], **statistics.summary(labels, scores[name])))
+                         difference=differences.get(name), **statistics.summary(labels, scores[name])))
         for seed in SEEDS:
             model(root, f'classify/{name}-seed{seed}', ('loss',), 'val/accuracy/top1', seed)
-    table = dict(classes=classes, seeds=list(SEEDS), reference='full', ratio=1.0, rows=rows)
+    comparisons = statistics.compare(labels, scores, [('scratch', 'square')])
+    table = dict(classes=classes, seeds=list(SEEDS), reference='full', rows=rows, comparisons=comparisons)
     _json(root / 'classify/table.json', table)
-    _manifest(root / 'classify', 'classify', seeds=list(SEEDS), ratio=1.0)
+    _manifest(root / 'classify', 'classify', seeds=list(SEEDS))
     return table
 
 

@@ -7,7 +7,6 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-import fake_work
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,6 +15,7 @@ from pipelines import report
 from pipelines.core.manifest import load
 from pipelines.reporting import figures, words
 from pipelines.reporting.found import Model
+from tests import fake_work
 
 VOID = {'meta', 'img', 'br', 'link', 'input', 'hr', 'path', 'use', 'image'}
 
@@ -133,9 +133,12 @@ def test_stages_show_their_numbers(page):
     assert ['train', '1,060', '99.1', '0', '–', '–', '–'] in cells
     assert ['nothing found: whole image', '0', '0', '1'] in cells
     assert 'trained on synthetic images alone gets 41.2 % of the real val images right' in page.text
-    assert ['crop', 'python -m pipelines.crop --boxes train=gt,test=det --margin 0.1'] in cells
-    assert ['detect', 'python -m pipelines.detect --config faster-rcnn.py --seed 0'] in cells
-    assert ['convert', 'python -m data_converters.convert --dataset toy-dogs --seed 0'] in cells
+    assert ['crop', 'python -m pipelines.crop --coco WORK/convert --detections WORK/detect/detections.json '
+                    '--out WORK/crop --boxes train=gt,test=det --margin 0.1'] in cells
+    assert ['detect', 'python -m pipelines.detect --coco WORK/convert --out WORK/detect '
+                      '--config faster-rcnn.py --seed 0'] in cells
+    assert ['convert', 'python -m data_converters.convert --raw RAW --out WORK/convert '
+                       '--dataset toy-dogs --seed 0'] in cells
 
 
 def test_pictures_are_inside_the_page_and_decode(page, html):
@@ -218,7 +221,7 @@ def test_many_classes_show_the_ten_hardest(tmp_path):
 @pytest.mark.parametrize(('path', 'content', 'said'), [
     ('classify/table.json', '{"classes": []}', 'found no seeds, reference, rows'),
     ('detect/metrics.json', '{"config', 'expected JSON'),
-    ('models/detect/metrics.jsonl', '{"step": 1}\n{"st', 'metrics.jsonl:2: expected a JSON object')])
+    ('models/detect/x/metrics.jsonl', '{"step": 1}\n{"st', 'metrics.jsonl:2: expected a JSON object')])
 def test_damaged_result_is_named(work, tmp_path, capsys, path, content, said):
     fake_work.detect(tmp_path)
     file = tmp_path / path

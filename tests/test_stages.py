@@ -66,6 +66,21 @@ def test_a_missing_weight_file_is_named(work, tmp_path):
     assert not (tmp_path / 'detect').exists()
 
 
+def test_a_full_disk_is_one_line_and_costs_nothing(toy_dogs_coco, tmp_path):
+    """Files of at most 4 KiB, the limit that a process can set itself: crops are larger."""
+    arguments = ['--coco', str(toy_dogs_coco), '--boxes', 'gt', '--workers', '1', '--out', str(tmp_path / 'crop')]
+    assert python('pipelines.crop', *arguments, '--size', '64').returncode == 0
+    before = {path: path.read_bytes() for path in (tmp_path / 'crop').rglob('*') if path.is_file()}
+    code = ('import resource, sys; from pipelines.crop import main; '
+            'resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); sys.exit(main(sys.argv[1:]))')
+    done = subprocess.run([sys.executable, '-c', code, *arguments, '--size', '512'], capture_output=True, text=True,
+                          cwd=ROOT)
+    assert done.returncode == 2
+    assert 'File too large' in done.stderr and 'remedy: free space' in done.stderr and 'Traceback' not in done.stderr
+    assert before == {path: path.read_bytes() for path in (tmp_path / 'crop').rglob('*') if path.is_file()}
+    assert python('pipelines.crop', *arguments, '--size', '512').returncode == 0
+
+
 def test_measure_counts_by_hand(toy_dogs_coco):
     """The annotated boxes as detections, but for one image without and one whose box is moved away."""
     splits = coco.read_splits(toy_dogs_coco)

@@ -32,8 +32,8 @@ def test_lint_refuses_a_config_for_other_data_and_keeps_what_it_checked(toy_dogs
 @pytest.mark.parametrize(('target', 'asked'), [('detect', {'detect'}), ('synth', {'detect', 'synth'}),
                                                ('classify', {'detect', 'synth', 'classify'})])
 def test_make_checks_the_configs_of_the_stages_it_runs(target, asked):
-    done = subprocess.run(['make', '-n', target, 'DATASET=cub', 'RAW=.', 'PROFILE=full'], capture_output=True, text=True,
-                          cwd=ROOT, env={'PATH': '/usr/bin:/bin'})
+    done = subprocess.run(['make', '-n', target, 'DATASET=cub', 'RAW=.', 'PROFILE=full'], capture_output=True,
+                          text=True, cwd=ROOT, env={'PATH': '/usr/bin:/bin'})
     assert done.returncode == 0, done.stderr
     line = next(line for line in done.stdout.splitlines() if 'lint_configs' in line)
     assert {word.split('/')[1] for word in line.split() if word.startswith('mm_configs/')} == asked
@@ -64,4 +64,26 @@ def test_a_second_copy_of_a_library_is_a_fault(monkeypatch, capsys):
     report = doctor.Report()
     doctor.check_forks(report)
     assert report.wrong == 1
-    assert 'pip uninstall -y mmcv onedl-mmcv && make setup' in capsys.readouterr().out
+    assert 'pip uninstall -y mmcv onedl-mmcv && rm -f ' in capsys.readouterr().out
+
+
+def test_gpu_architectures():
+    from tools.doctor import runs_on
+    built = ['sm_75', 'sm_80', 'sm_86', 'sm_90', 'sm_100', 'sm_120a']
+    assert runs_on(built, 8, 9) and runs_on(built, 9, 0) and runs_on(built, 10, 3) and runs_on(built, 12, 0)
+    assert not runs_on(built, 7, 0) and not runs_on(built, 11, 0)
+
+
+def test_torch_and_torchvision_that_do_not_match_are_a_fault(monkeypatch, capsys):
+    import torch
+
+    from tools import doctor
+
+    class Empty:
+        def __getattr__(self, name):
+            raise AttributeError(f'no operator torchvision::{name}')
+
+    monkeypatch.setattr(torch.ops, 'torchvision', Empty(), raising=False)
+    report = doctor.Report()
+    doctor.check_torch(report)
+    assert report.wrong == 1 and 'does not fit torch' in capsys.readouterr().out

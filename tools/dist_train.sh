@@ -10,7 +10,7 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 config=$1 gpus=$2
 shift 2
-python=${PYTHON:-${VIRTUAL_ENV:-$root/.venv}/bin/python}
+python=${VIRTUAL_ENV:-$root/.venv}/bin/python
 nodes=${NNODES:-1}
 if [ "$nodes" = 1 ] && [ -z "${PORT:-}" ]; then
     rendezvous=(--standalone)

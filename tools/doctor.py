@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 FORKS = {'onedl-mmengine': ['mmengine'], 'onedl-mmcv': ['mmcv', 'mmcv-full', 'mmcv-lite'],
          'onedl-mmdetection': ['mmdet'], 'onedl-mmpretrain': ['mmpretrain']}
-REINSTALL = 'rm -rf .venv && make setup'
+REINSTALL = f'rm -f {sys.prefix}/fgic-*.ok && make setup'
 
 
 class Report:
@@ -43,14 +43,18 @@ def check_python(report: Report) -> None:
 
 def check_lock(report: Report) -> None:
     """Every package of the lock is installed in the version that it says."""
-    wanted = dict(re.findall(r'^([\w.-]+)==([\w.+!-]+)', (ROOT / 'requirements/lock.txt').read_text(), re.M))
+    from packaging.requirements import Requirement
+
+    lines = re.findall(r'^([\w.-]+==[^\\\n]+)', (ROOT / 'requirements/lock.txt').read_text(), re.M)
+    wanted = [row for row in map(Requirement, lines) if row.marker is None or row.marker.evaluate()]
     different = []
-    for name, version in wanted.items():
+    for row in wanted:
         try:
-            if metadata.version(name).split('+')[0] != version:
-                different.append(f'{name} {metadata.version(name)} instead of {version}')
+            found = metadata.version(row.name)
         except metadata.PackageNotFoundError:
-            pass  # for another Python or machine; torch and the libraries are imported below
+            found = 'nothing'
+        if found == 'nothing' or not row.specifier.contains(found.split('+')[0]):
+            different.append(f'{row.name}{row.specifier}: {found}')
     report.line('packages', f'{len(wanted) - len(different)} of {len(wanted)} as locked' +
                 ''.join(f'; {row}' for row in different), REINSTALL if different else '')
 
@@ -62,10 +66,16 @@ def check_forks(report: Report) -> None:
     for fork, both in beside.items():
         if both:
             report.line(fork, f'installed together with {", ".join(both)}',
-                        f'pip uninstall -y {" ".join(both)} {fork} && make setup')
+                        f'{sys.executable} -m pip uninstall -y {" ".join(both)} {fork} && {REINSTALL}')
     if not any(beside.values()):
         found = [f'{fork} {metadata.version(fork)}' for fork in FORKS if fork in installed]
         report.line('OpenMMLab forks', ', '.join(found))
+
+
+def runs_on(built: list[str], major: int, minor: int) -> bool:
+    """Whether a build for architectures such as ``sm_80`` has code for a GPU: its own major, no later minor."""
+    numbers = [int(arch.removeprefix('sm_').rstrip('af')) for arch in built if arch.startswith('sm_')]
+    return any(number // 10 == major and number % 10 <= minor for number in numbers)
 
 
 def check_torch(report: Report) -> None:
@@ -83,12 +93,10 @@ def check_torch(report: Report) -> None:
                     'nvidia-smi is here, but torch sees no GPU',
                     '' if not driver else f'install a driver for CUDA {torch.version.cuda}, then make doctor')
         return
+    built = torch.cuda.get_arch_list()
     for number in range(torch.cuda.device_count()):
         major, minor = torch.cuda.get_device_capability(number)
-        built = torch.cuda.get_arch_list()
-        own = [int(arch.removeprefix(f'sm_{major}').rstrip('af')) for arch in built
-               if arch.rstrip('af')[:-1] == f'sm_{major}']
-        fits = any(built_minor <= minor for built_minor in own)
+        fits = runs_on(built, major, minor)
         memory = torch.cuda.get_device_properties(number).total_memory / 2**30
         report.line(f'GPU {number}', f'{torch.cuda.get_device_name(number)}, sm_{major}{minor}, {memory:.0f} GiB',
                     '' if fits else f'this torch is built for {" ".join(built)}; install one for sm_{major}{minor}')
@@ -106,13 +114,11 @@ def check_operators(report: Report) -> None:
 
 
 def check_libraries(report: Report) -> None:
-    for scope in ('mmdet', 'mmpretrain', 'mmagic'):
-        try:
-            from pipelines.openmm import scope as scopes
-            scopes.enter(scope)
-            report.line(scope, 'imports, with our additions')
-        except Exception as error:  # whatever stops the import is the finding
-            report.line(scope, f'{type(error).__name__}: {error}', REINSTALL)
+    from pipelines.openmm import scope
+
+    for library in ('mmdet', 'mmpretrain', 'mmagic'):
+        scope.enter(library)
+        report.line(library, 'imports, with our additions')
 
 
 def check_machine(report: Report) -> None:
@@ -127,7 +133,10 @@ def check_machine(report: Report) -> None:
 def main() -> int:
     report = Report()
     for check in (check_python, check_machine, check_forks, check_lock, check_torch, check_operators, check_libraries):
-        check(report)
+        try:
+            check(report)
+        except Exception as error:  # a check that cannot run is a finding too
+            report.line(check.__name__.removeprefix('check_'), f'{type(error).__name__}: {error}', REINSTALL)
     print('nothing to mend' if not report.wrong else f'{report.wrong} to mend')
     return 2 if report.wrong else 0
 

@@ -5,6 +5,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=$1 python=${2:-python3}
 
+fits() {
+    "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' ||
+        die "$("$1" -V) at $(command -v "$1"), expected 3.10 to 3.12; try: make PYTHON=python3.11 (without an active environment)"
+}
 die() { printf 'setup: %s\n' "$@" >&2; exit 2; }
 
 stamp=$venv/fgic-$({ pwd; cat requirements/lock.txt requirements/build.txt; } | sha256sum | cut -c1-16).ok
@@ -12,10 +16,10 @@ stamp=$venv/fgic-$({ pwd; cat requirements/lock.txt requirements/build.txt; } | 
 
 if [ ! -x "$venv/bin/python" ]; then
     command -v "$python" >/dev/null || die "no '$python' on the PATH; install Python 3.10, 3.11 or 3.12, or: make PYTHON=/path/to/python3"
-    "$python" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' ||
-        die "$("$python" -V) at $(command -v "$python"), expected 3.10 to 3.12; try: make PYTHON=python3.11"
-    "$python" -m venv "$venv" || die "could not create $venv; on Debian or Ubuntu: apt install python3-venv"
+    fits "$python"
+    "$python" -m venv "$venv" || { rm -rf "$venv"; die "could not create $venv; on Debian or Ubuntu: apt install python3-venv"; }
 fi
+fits "$venv/bin/python"
 need_kib=$((8 * 1024 * 1024)) have_kib=$(df -Pk "$venv" | awk 'NR == 2 {print $4}')
 [ "$have_kib" -ge $need_kib ] || die "$venv: 8 GiB of free disk are needed, $((have_kib / 1024 / 1024)) GiB are free"
 

@@ -10,6 +10,7 @@ partition=$1 config=$2 gpus=$3
 shift 3
 per_node=${GPUS_PER_NODE:-8}
 [ "$gpus" -lt "$per_node" ] && per_node=$gpus
+[ $((gpus % per_node)) = 0 ] || { echo "GPUS: expected a multiple of $per_node (GPUS_PER_NODE), found $gpus" >&2; exit 2; }
 nodes=$((gpus / per_node))
 # shellcheck disable=SC2016,SC2086
 exec srun --partition "$partition" --nodes "$nodes" --ntasks-per-node 1 --gres "gpu:$per_node" --kill-on-bad-exit=1 ${SRUN_ARGS:-} \

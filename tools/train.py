@@ -14,7 +14,7 @@ import os
 import sys
 from pathlib import Path
 
-from pipelines.core import coco, lineage
+from pipelines.core import coco, configs, lineage
 from pipelines.core.errors import InputError, command
 
 
@@ -47,6 +47,14 @@ def main(argv: list[str] | None = None) -> None:
     data, classes = data_of(args.config, args.work)
     stage, dataset = args.config.resolve().parts[-3:-1]
     out = args.out or args.work / dataset / 'tries' / stage / f'{args.config.stem}-seed{args.seed}'
+
+    made_from = f'{args.config.name} {configs.digest(args.config, args.cfg_options)} seed {args.seed}\n'
+    note = out / 'made-from.txt'
+    if note.exists() and note.read_text() != made_from:
+        raise InputError(out, expected=f'nothing, or a training of {made_from.strip()}', found=note.read_text().strip(),
+                         remedy='choose another --out, or remove that folder')
+    out.mkdir(parents=True, exist_ok=True)
+    note.write_text(made_from)
 
     from pipelines.openmm import config, training
     cfg = config.load(args.config, data_root=data, num_classes=classes, options=args.cfg_options)

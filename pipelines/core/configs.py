@@ -19,7 +19,7 @@ def files(path: Path) -> list[Path]:
     def visit(config: Path, child: Path | None) -> None:
         try:
             tree = ast.parse(config.read_text(encoding='utf-8'))
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError):
             raise InputError(child or config, expected=f'the config {config}', found='nothing',
                              remedy='correct the path; the configs are in mm_configs/') from None
         except SyntaxError as error:
@@ -27,7 +27,11 @@ def files(path: Path) -> list[Path]:
                              remedy='mend that line') from None
         for node in tree.body:
             if isinstance(node, ast.Assign) and getattr(node.targets[0], 'id', '') == '_base_':
-                bases = ast.literal_eval(node.value)
+                try:
+                    bases = ast.literal_eval(node.value)
+                except ValueError:
+                    raise InputError(f'{config}:{node.lineno}', expected='_base_ as a string or a list of strings',
+                                     found=ast.unparse(node.value), remedy='write the paths out') from None
                 for base in [bases] if isinstance(bases, str) else bases:
                     if '::' not in base:
                         visit((config.parent / base).resolve(), config)
@@ -36,6 +40,12 @@ def files(path: Path) -> list[Path]:
 
     visit(path.resolve(), None)
     return found
+
+
+def shown(path: Path) -> str:
+    """How a manifest names a config: relative to the repository, or by its name alone where it lies outside."""
+    root = Path(__file__).resolve().parents[2]
+    return path.resolve().relative_to(root).as_posix() if path.resolve().is_relative_to(root) else path.name
 
 
 def digest(path: Path, options: list[str] | None = None) -> str:

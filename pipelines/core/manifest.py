@@ -119,10 +119,10 @@ def recorded(folder: Path) -> dict[str, dict]:
     """
     try:
         content = load(folder)
-    except OSError:
-        raise InputError(folder / NAME, expected='the result of a stage', found='nothing',
+        return {row['path']: row for row in content['inputs'] + content['outputs']}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(folder / NAME, expected='the manifest of a finished stage', found='none that can be read',
                          remedy=f'run that stage first: make {folder.name}') from None
-    return {row['path']: row for row in content['inputs'] + content['outputs']}
 
 
 def _outputs(folder: Path) -> dict[str, Path]:
@@ -161,6 +161,21 @@ def _current(out: Path, head: dict, cache: dict[str, list]) -> bool:
     except (OSError, ValueError):
         return False
     return {key: found.get(key) for key in head} == head and found.get('outputs') == _rows(_outputs(out), cache)
+
+
+def _changed(out: Path, head: dict) -> str:
+    """In words, what of a result's manifest is no longer so; nothing where there is no result."""
+    try:
+        found = load(out)
+    except (OSError, ValueError):
+        return ''
+    reasons = []
+    for key in ('parameters', 'versions'):
+        old, new = found.get(key, {}), head[key]
+        reasons += [f'{key[:-1]} {name}' for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+    old, new = ({row['path']: row for row in rows} for rows in (found.get('inputs', []), head['inputs']))
+    reasons += [f'input {name}' for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+    return ', '.join(reasons) or 'its own files'
 
 
 def _publish(staging: Path, out: Path, old: Path) -> None:
@@ -208,6 +223,8 @@ def produce(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Mappin
             write_json(side['stat.json'], cache)
             print(f'[{stage}] up to date', flush=True)
             return False
+        if why := _changed(out, head):
+            print(f'[{stage}] again, for {why} changed', flush=True)
 
         staging, key = side['staging'], json.dumps(head, sort_keys=True)
         if not (resume and side['key'].exists() and side['key'].read_text() == key):

@@ -16,7 +16,7 @@ Labels and predictions are 0-based class indices, scores are softmax, shares are
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -206,26 +206,26 @@ def summary(labels: ArrayLike, scores: ArrayLike) -> dict:
                 confusion=confusion.tolist())
 
 
-def differences(labels: ArrayLike, rows: Mapping[str, ArrayLike], reference: str) -> dict[str, dict | None]:
-    """Every row against the reference: top-1 gained, how surely, and a verdict in words.
+def compare(labels: ArrayLike, rows: Mapping[str, ArrayLike], pairs: Sequence[tuple[str, str]]) -> list[dict]:
+    """Rows against others: top-1 gained, how surely, and a verdict in words.
 
     Args:
         labels: (N,).
         rows: by name, (S, N, C) softmax; S may differ between rows.
-        reference: the name of the row to compare with.
+        pairs: names of a row and of the one it is compared with.
     Returns:
-        by name, ``value``, ``interval``, ``p`` (McNemar, exact, on the seeds' votes), ``p_holm`` (corrected for the
-        number of rows compared) and ``verdict``; None for the reference itself.
+        for each pair ``row``, ``reference``, ``value``, ``interval``, ``p`` (McNemar, exact, on the seeds' votes),
+        ``p_holm`` (corrected for the number of pairs) and ``verdict``.
     """
     labels = np.asarray(labels)
     scores = {name: np.asarray(row) for name, row in rows.items()}
     correct = {name: row.argmax(axis=-1) == labels for name, row in scores.items()}
     voted = {name: vote(row) == labels for name, row in scores.items()}
-    others = [name for name in rows if name != reference]
-    p = [mcnemar(voted[name], voted[reference]) for name in others]
-    result: dict[str, dict | None] = dict.fromkeys(rows)
-    for name, raw, corrected in zip(others, p, holm(p)):
+    p = [mcnemar(voted[name], voted[reference]) for name, reference in pairs]
+    result = []
+    for (name, reference), raw, corrected in zip(pairs, p, holm(p)):
         interval = difference_interval(correct[name], correct[reference])
-        result[name] = dict(value=float(correct[name].mean() - correct[reference].mean()), interval=list(interval),
-                            p=raw, p_holm=float(corrected), verdict=verdict(interval, corrected))
+        value = float(correct[name].mean() - correct[reference].mean())
+        result.append(dict(row=name, reference=reference, value=value, interval=list(interval), p=raw,
+                           p_holm=float(corrected), verdict=verdict(interval, corrected)))
     return result

@@ -1,6 +1,7 @@
 """Hooks for every library: checkpoints that survive a kill, numbers as JSON lines, one progress bar."""
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -125,8 +126,11 @@ class MetricsHook(Hook):
 
     def before_train(self, runner: Any) -> None:
         if is_main_process() and self.path.exists():
-            kept = [line for line in self.path.read_text().splitlines() if json.loads(line)['step'] <= runner.iter]
-            self.path.write_text(''.join(f'{line}\n' for line in kept))
+            kept = []
+            for line in self.path.read_text().splitlines():
+                with contextlib.suppress(ValueError):  # cut off by a crash: written again by the steps that follow
+                    kept += [line] if json.loads(line)['step'] <= runner.iter else []
+            AtomicLocalBackend().put_text(''.join(f'{line}\n' for line in kept), self.path)
 
     def _append(self, step: int, epoch: int | None, scalars: dict) -> None:
         row = {name: number for name, value in scalars.items() if (number := _number(value)) is not None}

@@ -15,7 +15,8 @@ def enter(scope: str) -> None:
 
     from pipelines.openmm import ops, weights
 
-    warnings.filterwarnings('ignore', message='faster_coco_eval is not installed')
+    for words in ('faster_coco_eval is not installed', 'Unnecessary conv bias'):
+        warnings.filterwarnings('ignore', message=words)
     ops.install()
     importlib.import_module('pipelines.openmm.hooks')
     weights.register()

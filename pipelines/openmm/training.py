@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.core.errors import InputError
 from pipelines.core.manifest import LOGS
 
 if TYPE_CHECKING:
@@ -60,11 +61,33 @@ def train(cfg: Config, folder: Path, *, seed: int, title: str = 'train', gpus: i
     prepare(cfg, folder, seed=seed, title=title)
     if gpus > 1:
         cfg.dump(folder / LOGS / 'launch.py')
-        subprocess.run([sys.executable, '-m', 'torch.distributed.run', '--standalone', f'--nproc-per-node={gpus}',
-                        '-m', 'pipelines.openmm.training', str(folder / LOGS / 'launch.py')], check=True)
+        _launch(folder / LOGS / 'launch.py', gpus)
     else:
         run(cfg)
     return finish(folder) if int(os.environ.get('RANK', 0)) == 0 else {}
+
+
+def _launch(config: Path, processes: int) -> None:
+    """Run `main` in so many processes, through torchrun.
+
+    Raises:
+        InputError: fewer GPUs than processes, or a process that failed.
+    """
+    import torch
+
+    if torch.cuda.is_available() and processes > torch.cuda.device_count():
+        raise InputError('GPUS', expected=f'at most {torch.cuda.device_count()}, the GPUs of this machine',
+                         found=str(processes), remedy='lower GPUS; for several nodes see tools/dist_train.sh')
+    torchrun = subprocess.Popen([sys.executable, '-m', 'torch.distributed.run', '--standalone',
+                                 f'--nproc-per-node={processes}', '-m', 'pipelines.openmm.training', str(config)])
+    try:
+        status = torchrun.wait()
+    except KeyboardInterrupt:
+        torchrun.wait(timeout=60)  # it had the same signal, and stops its processes before it ends
+        raise
+    if status:
+        raise InputError(config.parent, expected='a training that ends', found=f'torchrun ended with status {status}',
+                         remedy='the first error is above and in the log file there; the same command goes on')
 
 
 def run(cfg: Config) -> None:

@@ -5,6 +5,7 @@ only if its SHA-256 begins as the table says, and loading it executes nothing (`
 """
 from __future__ import annotations
 
+import functools
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from pipelines.core.manifest import sha256
 
 SCHEME = 'weights://'
 MIRROR = 'FGIC_WEIGHTS'  # environment variable: folder with the files of the table
+GIVE = f'make WEIGHTS=FOLDER, or {MIRROR}=FOLDER in the environment of a stage\'s own command'
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,11 @@ TABLE = {
 
 
 def cache_folder() -> Path:
-    return Path(os.environ.get('XDG_CACHE_HOME', Path.home() / '.cache')) / 'fgic' / 'weights'
+    return Path(os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')) / 'fgic' / 'weights'
 
 
-def resolve(name: str, *, download: bool = True) -> Path:
+@functools.lru_cache
+def resolve(name: str) -> Path:
     """The checked file of a name of `TABLE`.
 
     Raises:
@@ -57,20 +60,20 @@ def resolve(name: str, *, download: bool = True) -> Path:
     row, mirror = TABLE[name], os.environ.get(MIRROR)
     places = [Path(folder) / row.file for folder in (mirror, cache_folder()) if folder]
     path = next((place for place in places if place.is_file()), None)
-    if path is None and row.url and download:
+    if path is None and row.url:
         from torch.hub import download_url_to_file
 
         path = places[-1]
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             download_url_to_file(row.url, str(path), hash_prefix=row.sha256)
         except (OSError, RuntimeError) as error:
             raise InputError(row.url, expected='a download', found=str(error),
-                             remedy=f'put {row.file} into a folder and give it: WEIGHTS=FOLDER') from None
+                             remedy=f'put {row.file} into a folder and give it: {GIVE}') from None
     if path is None:
         raise InputError(f'{SCHEME}{name}', expected=f'the file {row.file}',
                          found='none in ' + ' or '.join(str(place.parent) for place in places),
-                         remedy='give the folder that holds it: WEIGHTS=FOLDER (docs/weights.md)')
+                         remedy=f'give the folder that holds it: {GIVE} (docs/weights.md)')
     found = sha256(path)
     if not found.startswith(row.sha256):
         raise InputError(path, expected=f'SHA-256 {row.sha256}', found=found,
@@ -79,7 +82,7 @@ def resolve(name: str, *, download: bool = True) -> Path:
 
 
 def named(config: Path) -> list[str]:
-    """Names that a config and its bases ask for, as written in the text."""
+    """Names that a config and its bases ask for, as written in the text: also one that a child takes out again."""
     import re
 
     found = {name for file in files(config) for name in re.findall(rf'{SCHEME}(\w+)', file.read_text(encoding='utf-8'))}

@@ -107,7 +107,7 @@ def _keys(models: list[Model]) -> tuple[list[str], list[str]]:
     names = list(dict.fromkeys(name for model in models for row in model.metrics for name in row))
     losses = ['loss'] if 'loss' in names else [name for name in names if 'loss' in name and not name.startswith('val/')]
     scores = [name for name in names if name.startswith('val/')]
-    best = [name for name in scores if name.endswith(('top1', 'bbox_mAP'))] or scores
+    best = [name for name in scores if name.endswith(('top1', '/AP'))] or scores
     return losses, best[:1]
 
 

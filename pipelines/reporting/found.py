@@ -15,7 +15,7 @@ _RESULTS = {  # the file that says that a stage has run, and the keys the page n
     'crop': ('summary.json', ('mode_counts', 'parameters')),
     'synth': ('metrics.json', ('config', 'iterations', 'images_per_class', 'resolution', 'train_on_synthetic',
                                'precision_recall', 'fid', 'fid_note')),
-    'classify': ('table.json', ('classes', 'seeds', 'reference', 'rows')),
+    'classify': ('table.json', ('classes', 'seeds', 'reference', 'rows', 'comparisons')),
 }
 _PICTURES = {'detect': ('sheet_best.jpg', 'sheet_worst.jpg'), 'synth': ('grid_real.jpg', 'grid_synthetic.jpg')}
 _MODES = ('full', 'box', 'square')
@@ -64,7 +64,11 @@ class Found:
 
 
 def _model_folders(root: Path) -> list[Path]:
-    return sorted(path.parent for path in (root / 'models').glob('**/metrics.jsonl') if manifest.LOGS not in path.parts)
+    """Folders of finished trainings: their parts under way, in hidden folders, are not."""
+    models = root / 'models'
+    found = [path.parent.relative_to(models) for path in models.glob('**/metrics.jsonl')]
+    return [models / path for path in sorted(found)
+            if not any(part.startswith('.') or part == manifest.LOGS for part in path.parts)]
 
 
 def inputs(root: Path) -> dict[str, Path]:
@@ -124,4 +128,16 @@ def read(root: Path) -> Found:
              for mode in _MODES for split in coco.SPLITS if f'crop/{mode}_{split}.json' in present}
     manifests = {name.rpartition('/')[0]: _json(path, name.split('/')[-2], ('stage', 'parameters', 'versions'))
                  for name, path in present.items() if path.name == manifest.NAME}
-    return Found(root, results, lists, [_model(root, folder) for folder in _model_folders(root)], manifests)
+    models = [_model(root, folder) for folder in _model_folders(root)]
+    return Found(root, results, lists, [model for model in models if _is_part(model, results)], manifests)
+
+
+def _is_part(model: Model, results: dict[str, dict | None]) -> bool:
+    """Whether the results were made with this training; models of other configs, rows and seeds are kept beside it."""
+    result = results.get(model.stage)
+    if result is None:
+        return True
+    if model.stage == 'classify':
+        return any(f'{row["name"]}-seed{seed}' == model.name.split('/')[-1]
+                   for row in result['rows'] for seed in result['seeds'])
+    return Path(result['config']).stem == model.name.split('/')[-1]

@@ -85,10 +85,19 @@ def confused_pairs(classes: list[str], confusion: list[list[int]], most: int = 1
     return sorted(pairs, key=lambda pair: (-pair['count'], -pair['share']))[:most]
 
 
+_FOLDERS = {
+    'convert': '--raw RAW --out WORK/convert',
+    'detect': '--coco WORK/convert --out WORK/detect',
+    'crop': '--coco WORK/convert --detections WORK/detect/detections.json --out WORK/crop',
+    'synth': '--crops WORK/crop --out WORK/synth',
+    'classify': '--data WORK --out WORK/classify',
+}
+
+
 def _flags(parameters: Mapping) -> list[str]:
     flags = []
     for name, value in sorted(parameters.items()):
-        if name.endswith('_sha256'):
+        if name.endswith('_sha256') or name == 'titles':
             continue
         flag = f'--{name.replace("_", "-")}'
         if isinstance(value, Mapping):
@@ -103,9 +112,13 @@ def _flags(parameters: Mapping) -> list[str]:
 
 
 def commands(manifests: Mapping[str, Mapping]) -> list[dict]:
-    """For every stage that has a manifest, in order: ``folder`` and ``command``, with the recorded parameters."""
+    """For every stage that has a manifest, in order: ``folder`` and ``command``, with the recorded parameters.
+
+    RAW and WORK stand for the folders, which no manifest records.
+    """
     modules = {stage: f'pipelines.{stage}' for stage in STAGES} | {'convert': 'data_converters.convert'}
-    return [dict(folder=stage, command=' '.join(['python -m', modules[stage], *_flags(manifests[stage]['parameters'])]))
+    return [dict(folder=stage, command=' '.join(['python -m', modules[stage], _FOLDERS[stage],
+                                               *_flags(manifests[stage]['parameters'])]))
             for stage in STAGES if stage in manifests]
 
 

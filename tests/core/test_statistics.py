@@ -145,12 +145,13 @@ def test_summary_by_hand_and_as_json():
     json.dumps(row, allow_nan=False)
 
 
-def test_differences_name_what_helped():
+def test_comparisons_name_what_helped():
     labels = np.zeros(100, int)
     errs = {name: (np.arange(100) < count).astype(int) for name, count in (('full', 30), ('same', 29), ('box', 5))}
     errs['harmed'] = (np.arange(100) < 60).astype(int)
-    found = statistics.differences(labels, {name: softmax_of([row, row], 4) for name, row in errs.items()}, 'full')
-    assert found['full'] is None
+    pairs = [(name, 'full') for name in ('same', 'box', 'harmed')]
+    rows = {name: softmax_of([row, row], 4) for name, row in errs.items()}
+    found = {row['row']: row for row in statistics.compare(labels, rows, pairs)}
     assert [found[name]['verdict'] for name in ('same', 'box', 'harmed')] == ['no gain shown', 'better', 'worse']
     assert found['box']['value'] == pytest.approx(0.25)
     assert found['box']['p'] == pytest.approx(2 * 0.5 ** 25)
@@ -163,7 +164,7 @@ def test_repeating_a_seed_adds_no_evidence():
     """Pooling seeds would; voting counts each image once."""
     labels = np.zeros(40, int)
     full, box = softmax_of([(np.arange(40) < 6).astype(int)], 3), softmax_of([np.zeros(40, int)], 3)
-    once = statistics.differences(labels, dict(full=full, box=box), 'full')['box']
-    thrice = statistics.differences(labels, dict(full=full.repeat(3, 0), box=box.repeat(3, 0)), 'full')['box']
+    once, = statistics.compare(labels, dict(full=full, box=box), [('box', 'full')])
+    thrice, = statistics.compare(labels, dict(full=full.repeat(3, 0), box=box.repeat(3, 0)), [('box', 'full')])
     assert thrice == once
     assert once['p'] == pytest.approx(2 * 0.5 ** 6)

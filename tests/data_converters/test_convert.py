@@ -193,6 +193,23 @@ def test_val_is_stratified_and_repeatable():
         hold_out(records[:91], 0.2, 0)
 
 
+def test_one_image_in_two_rows_is_refused(birds, tmp_path):
+    """The second row would put a training image into test."""
+    (birds / 'images.txt').write_text((birds / 'images.txt').read_text().replace('001.Red_bird/c.jpg',
+                                                                                 '001.Red_bird/a.jpg'))
+    with pytest.raises(InputError, match=r'expected every image once, found 001.Red_bird/a.jpg \(image 3, test\) after '
+                                         r'001.Red_bird/a.jpg \(image 1, train\)'):
+        convert('cub', birds, tmp_path / 'out')
+
+
+def test_classes_without_an_image_are_left_out_and_counted(birds, tmp_path, capsys):
+    with (birds / 'classes.txt').open('a') as stream:
+        stream.write('3 003.Ghost\n')
+    convert('cub', birds, tmp_path / 'out')
+    assert [row['name'] for row in read(tmp_path / 'out/train.json')['categories']] == ['Red_bird', 'Tit']
+    assert '1 of 3 classes have no image and are left out' in capsys.readouterr().out
+
+
 def remove(*paths: str):
     def damage(root: Path) -> None:
         for path in paths:

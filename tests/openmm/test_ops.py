@@ -13,6 +13,23 @@ def test_operators_equal_plain_pytorch():
     assert max(found.values()) <= op_check.TOLERANCE
 
 
+@pytest.mark.parametrize('broken', ['nms', 'roi_align_forward', 'roi_align_backward'])
+def test_the_check_sees_a_wrong_operator(monkeypatch, broken):
+    if ops.install() == ops.COMPILED:
+        pytest.skip('a compiled mmcv._ext is in use')
+    import mmcv._ext as ext
+    real = getattr(ext, broken)
+
+    def wrong(*args, **kwargs):
+        result = real(*args, **kwargs)
+        target = args[2] if broken == 'roi_align_forward' else args[4] if broken == 'roi_align_backward' else None
+        return result.flip(0) if target is None else target.add_(1e-3)
+
+    monkeypatch.setattr(type(ext), broken, staticmethod(wrong))
+    found = op_check.differences('cpu')
+    assert found[broken.replace('_forward', ' forward').replace('_backward', ' backward')] > op_check.TOLERANCE
+
+
 @pytest.mark.gpu
 def test_operators_equal_plain_pytorch_on_cuda():
     ops.install()

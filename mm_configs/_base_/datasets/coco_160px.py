@@ -1,4 +1,4 @@
-"""Images fitted into 160 x 160 pixels; sizes and colours vary in training, as a few hundred images from scratch need."""
+"""Images fitted into 160 x 160 pixels; in training, sizes and colours vary."""
 _base_ = './coco_320px.py'
 train_pipeline = _base_.train_pipeline
 train_pipeline[2:3] = [
