@@ -57,6 +57,8 @@ class Run:
 
     def load(self):
         from pipelines.openmm import config as mm
+        from pipelines.openmm import threads
+        threads.set_threads()
         classes, _ = lineage.read_list(self.data / 'crop' / 'full_test.json')
         return mm.load(self.config, data_root=self.data, num_classes=len(classes), options=self.options)
 
@@ -137,10 +139,8 @@ def train_all(runs: list[Run], jobs: int | None) -> None:
 
     import torch
     from tqdm import tqdm
-    gpus = os.environ.get('CUDA_VISIBLE_DEVICES', '').split(',') if os.environ.get('CUDA_VISIBLE_DEVICES') else \
-        [str(number) for number in range(torch.cuda.device_count())]
-    if not torch.cuda.is_available():
-        gpus = []
+    count = torch.cuda.device_count()
+    gpus = os.environ.get('CUDA_VISIBLE_DEVICES', ','.join(map(str, range(count)))).split(',') if count else []
     jobs = min(jobs or len(gpus) or free, len(outdated))
     if jobs == 1:
         for number, run in enumerate(outdated, 1):
