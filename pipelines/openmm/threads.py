@@ -24,12 +24,12 @@ def free_cpus(seconds: float = 0.3) -> int:
 
 
 def set_threads() -> int:
-    """Set OMP_NUM_THREADS, unless the user has, and let waiting threads sleep.
+    """Set OMP_NUM_THREADS, unless the user has, and let threads that wait spin briefly, then sleep.
 
-    Spinning threads on busy cores cost a factor of 15 on 2 cores (docs/decisions.md, "Threads").
+    Spinning on busy cores and sleeping at once on idle ones are both slow: docs/benchmarks.md, "Threads".
     """
-    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
-    os.environ.setdefault('KMP_BLOCKTIME', '0')
+    if 'OMP_WAIT_POLICY' not in os.environ:
+        os.environ.setdefault('GOMP_SPINCOUNT', '20000')
     if 'OMP_NUM_THREADS' not in os.environ:
         os.environ['OMP_NUM_THREADS'] = str(free_cpus())
     return int(os.environ['OMP_NUM_THREADS'])
