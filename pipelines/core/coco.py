@@ -69,8 +69,21 @@ def read(path: Path) -> Coco:
 
 
 def read_splits(folder: Path) -> dict[str, Coco]:
-    """train, val and test of a convert folder."""
-    return {split: read(folder / f'{split}.json') for split in SPLITS}
+    """train, val and test of a convert folder.
+
+    Raises:
+        InputError: as `read`; or an image, by id or file name, that is in two of them.
+    """
+    splits = {split: read(folder / f'{split}.json') for split in SPLITS}
+    seen: dict[int | str, str] = {}
+    for split, content in splits.items():
+        for image_id, image in content.images.items():
+            for key in (image_id, image['file_name']):
+                if seen.setdefault(key, split) != split:
+                    raise InputError(content.path, expected='images of no other split',
+                                     found=f'image {image_id}, {image["file_name"]}, of {seen[key]} too',
+                                     remedy='never edit these files by hand; run make convert again')
+    return splits
 
 
 def best_boxes(results: list[dict]) -> dict[int, dict]:
