@@ -187,7 +187,7 @@ def tabulate(runs: list[Run]) -> dict:
     configs_by_name = {run.config.stem: run.config for run in runs}
     reference, *others = scores
     parents = [(name, parent) for name, config in configs_by_name.items()
-               if (parent := compared_with(config)) in scores and parent != reference]
+               if (parent := configs.compared_with(config)) in scores and parent != reference]
     compared = statistics.compare(labels, scores, [(name, reference) for name in others] + parents)
     differences = dict(zip(others, compared))
     rows = []
@@ -205,14 +205,6 @@ def tabulate(runs: list[Run]) -> dict:
                          **statistics.summary(labels, scores[name])))
     return dict(classes=classes, seeds=sorted({run.seed for run in runs}), reference=reference,
                 test_images=len(labels), rows=rows, comparisons=compared[len(others):])
-
-
-def compared_with(config: Path) -> str | None:
-    """What a config says in ``compared_with = 'row'``: a row beside the first to be compared with."""
-    for node in ast.parse(config.read_text(encoding='utf-8')).body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], 'id', '') == 'compared_with':
-            return ast.literal_eval(node.value)
-    return None
 
 
 def title(config: Path) -> str:
@@ -278,7 +270,8 @@ def classify(data: Path, out: Path, models: Path, *, rows: list[Path], seeds: li
         manifest.write_json(folder / 'table.json', table)
         (folder / 'table.txt').write_text(as_text(table) + '\n')
 
-    parameters = dict(rows=[configs.shown(row) for row in rows], titles=[title(row) for row in rows], seeds=seeds)
+    parameters = dict(rows=[configs.shown(row) for row in rows], titles=[title(row) for row in rows], seeds=seeds,
+                      compared_with=[configs.compared_with(row) for row in rows])
     manifest.produce(out, 'classify', parameters,
                      {f'models/classify/{run.name}/test.json': run.folder / 'test.json' for run in runs}, build,
                      packages=('scikit-learn', 'scipy'))

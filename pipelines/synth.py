@@ -166,8 +166,8 @@ def print_metrics(metrics: dict) -> None:
     trained, covered = metrics['train_on_synthetic'], metrics['precision_recall']
     print(f'[synth] {trained["classifier"]}, read on {trained["images"]} val images: trained on synthetic '
           f'{trained["top1"]:.3f}, on real {trained["real_top1"]:.3f}, chance {trained["chance"]:.3f}')
-    print(f'[synth] precision {covered["precision"]:.3f}, recall {covered["recall"]:.3f}; FID '
-          f'{metrics["fid"]} ({metrics["fid_note"]})')
+    fid = '' if metrics['fid'] is None else f'FID {metrics["fid"]:.1f}: '
+    print(f'[synth] precision {covered["precision"]:.3f}, recall {covered["recall"]:.3f}; {fid}{metrics["fid_note"]}')
 
 
 @command

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from pipelines.core.errors import InputError
 
+COMPARED_WITH = 'compared_with'
+
 
 def files(path: Path) -> list[Path]:
     """A config and all its local bases, bases first, each once. Bases in a library (``mmdet::...``) are left out.
@@ -48,6 +50,21 @@ def shown(path: Path) -> str:
     return path.resolve().relative_to(root).as_posix() if path.resolve().is_relative_to(root) else path.name
 
 
+def _is_remark(node: ast.stmt) -> bool:
+    """A docstring, or what a row of classify's table is compared with: nothing is trained otherwise for it."""
+    if isinstance(node, ast.Assign):
+        return getattr(node.targets[0], 'id', '') == COMPARED_WITH
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def compared_with(path: Path) -> str | None:
+    """What a config itself, not a base, says in ``compared_with = 'row'``."""
+    for node in ast.parse(path.read_text(encoding='utf-8')).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], 'id', '') == COMPARED_WITH:
+            return ast.literal_eval(node.value)
+    return None
+
+
 def digest(path: Path, options: list[str] | None = None) -> str:
     """SHA-256 of what a config and its bases say; comments, docstrings and layout do not count.
 
@@ -57,7 +74,6 @@ def digest(path: Path, options: list[str] | None = None) -> str:
     total = hashlib.sha256(repr(sorted(options or [])).encode())
     for file in files(path):
         tree = ast.parse(file.read_text(encoding='utf-8'))
-        tree.body = [node for node in tree.body
-                     if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))]
+        tree.body = [node for node in tree.body if not _is_remark(node)]
         total.update(f'{file.name}\n{ast.dump(tree)}\n'.encode())
     return total.hexdigest()

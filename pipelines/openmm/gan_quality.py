@@ -197,4 +197,4 @@ def measure(real: list[tuple[Path, int]], val: list[tuple[Path, int]], synthetic
         fid=round(fid([path for path, _ in real], [path for path, _ in synthetic], inception), 3)
         if inception else None,
         fid_note=f'{FID_NOTE}; {len(real)} real and {len(synthetic)} synthetic images' if inception
-        else 'no Inception weights given (--inception)')
+        else 'FID was not measured: no Inception weights given (--inception)')

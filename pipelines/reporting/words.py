@@ -97,7 +97,7 @@ _FOLDERS = {
 def _flags(parameters: Mapping) -> list[str]:
     flags = []
     for name, value in sorted(parameters.items()):
-        if name.endswith('_sha256') or name == 'titles':
+        if name.endswith('_sha256') or name in ('titles', 'compared_with'):
             continue
         flag = f'--{name.replace("_", "-")}'
         if isinstance(value, Mapping):

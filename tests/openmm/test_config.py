@@ -32,6 +32,8 @@ def test_digest_sees_keys_not_comments(tmp_path):
     before = configs.digest(leaf)
     leaf.write_text("'''Words.'''\n_base_ = './base.py'\nepochs = 2  # more words\n")
     assert configs.digest(leaf) == before
+    leaf.write_text("_base_ = './base.py'\nepochs = 2\ncompared_with = 'other'\n")
+    assert configs.digest(leaf) == before and configs.compared_with(leaf) == 'other'
     base.write_text('lr = 2\n')
     assert configs.digest(leaf) != before
     assert configs.digest(leaf, ['a=1']) != configs.digest(leaf)
