@@ -14,6 +14,7 @@ from mmengine.dist import is_main_process
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.registry import HOOKS
+from mmengine.runner import EpochBasedTrainLoop
 
 
 class AtomicLocalBackend(LocalBackend):
@@ -141,7 +142,7 @@ class MetricsHook(Hook):
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None,
                          outputs: dict | None = None) -> None:
         if (runner.iter + 1) % self.interval == 0:
-            by_epoch = hasattr(runner.train_loop, 'max_epochs') and runner.max_epochs > 1
+            by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
             self._append(runner.iter + 1, runner.epoch + 1 if by_epoch else None, outputs or {})
 
     def after_val_epoch(self, runner: Any, metrics: dict | None = None) -> None:

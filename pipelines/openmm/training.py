@@ -98,6 +98,10 @@ def run(cfg: Config) -> None:
     from pipelines.openmm import weights
 
     cfg.launcher = 'pytorch' if 'LOCAL_RANK' in os.environ else 'none'
+    if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
+        torch.distributed.init_process_group('gloo')  # mmengine's own would ask for a GPU
+        cfg.setdefault('model_wrapper_cfg', dict(
+            type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False))
     if not torch.cuda.is_available():
         torch.set_num_threads(int(os.environ.get('OMP_NUM_THREADS', torch.get_num_threads())))
     # The libraries print pages; all but pycocotools' words is in the log file too. Progress bars are on stderr.
