@@ -17,7 +17,7 @@ from pipelines.core import manifest
 from pipelines.core.errors import command
 
 if TYPE_CHECKING:
-    from pipelines.reporting.found import Found
+    from pipelines.reporting.found import Found, Model
 
 TEMPLATES = Path(__file__).parent / 'reporting'
 TEMPLATE_FILES = ('report.html.j2', 'report.css')
@@ -56,7 +56,9 @@ def page(work: Path) -> str:
     results = found.read(work)
     return environment.get_template(TEMPLATE_FILES[0]).render(
         found=results, style=(TEMPLATES / TEMPLATE_FILES[1]).read_text(encoding='utf-8'), marks=words.MARKS,
-        commands=words.commands(results.manifests), versions=words.versions(results.manifests),
+        commands=words.commands(results.manifests),
+        make_line=words.make_line(results.dataset, results.manifests), configs=_configs(results.models),
+        versions=words.versions(results.manifests),
         **results.results, **_stages(results), **_table(results.results['classify']))
 
 
@@ -77,6 +79,11 @@ def _stages(results: Found) -> dict:
         samples=pictures.crop_samples(results),
         synth_words=words.synthesis(synth) if synth else [],
         curves={stage: figures.curves(groups, f'curves-{stage}') for stage, groups in trained.items()})
+
+
+def _configs(models: list[Model]) -> list[Model]:
+    """One training per config: the seeds of a row share theirs."""
+    return list({(model.stage, model.row): model for model in reversed(models) if model.config}.values())[::-1]
 
 
 def _table(table: dict | None) -> dict:

@@ -126,6 +126,15 @@ def test_confused_pairs_are_those_of_the_matrix(page, table):
     assert int(shown[0][2]) == off.max()
 
 
+def test_the_make_line_names_configs_and_seeds():
+    from pipelines.reporting import words
+    manifests = {'detect': {'parameters': {'config': 'a.py'}}, 'synth': {'parameters': {'config': 'b.py'}},
+                 'classify': {'parameters': {'rows': ['c.py', 'd.py'], 'seeds': [0, 1]}}}
+    assert words.make_line('cub', manifests) == ('make report DATASET=cub RAW=RAW DETECT_CONFIG=a.py SYNTH_CONFIG=b.py '
+                                                 'ROWS="c.py d.py" SEEDS="0 1"')
+    assert words.make_line('toy-dogs', {}) == 'make report DATASET=toy-dogs'
+
+
 def test_stages_show_their_numbers(page):
     cells = [row for rows in page.tables.values() for row in rows]
     assert ['train', '1,060', '1,062', '2', '1', '0'] in cells
@@ -170,7 +179,7 @@ def test_links_and_ids_fit(page):
 
 def test_names_and_configs_are_escaped(page, html):
     assert '<collie>' not in html and 'blue <collie> & $co$' in page.text
-    assert "model = dict(type='classify/box-seed1')  # lr < 0.1 & so on" in page.text
+    assert "model = dict(type='classify/box-seed0')  # lr < 0.1 & so on" in page.text
 
 
 def test_drawn_box_is_where_the_list_says(work):

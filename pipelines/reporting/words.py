@@ -122,6 +122,18 @@ def commands(manifests: Mapping[str, Mapping]) -> list[dict]:
             for stage in STAGES if stage in manifests]
 
 
+def make_line(dataset: str, manifests: Mapping[str, Mapping]) -> str:
+    """The make command that gives these results: with the configs and seeds of the stages that have run."""
+    parameters = {stage: content['parameters'] for stage, content in manifests.items()}
+    words = [f'DATASET={dataset}', *([] if dataset.startswith('toy-') else ['RAW=RAW'])]
+    words += [f'{name}={parameters[stage]["config"]}' for stage, name in (('detect', 'DETECT_CONFIG'),
+                                                                         ('synth', 'SYNTH_CONFIG'))
+              if 'config' in parameters.get(stage, {})]
+    words += [f'{name.upper()}="{" ".join(map(str, parameters["classify"][name]))}"' for name in ('rows', 'seeds')
+              if name in parameters.get('classify', {})]
+    return ' '.join(['make report', *words])
+
+
 def versions(manifests: Mapping[str, Mapping]) -> dict[str, str]:
     """By distribution, every version that the manifests record (several only where stages were run apart)."""
     found: dict[str, set[str]] = {}
