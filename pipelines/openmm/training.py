@@ -25,15 +25,11 @@ def prepare(cfg: Config, folder: Path, *, seed: int, title: str = 'train') -> Co
         seed: of python, numpy, torch and the sampler.
         title: of the progress bar.
     """
-    import torch
-
     cfg.work_dir = str(folder / LOGS)
     cfg.experiment_name = 'run'
     cfg.randomness = dict(cfg.get('randomness', {}), seed=seed)
     cfg.resume = True
     cfg.log_level = 'INFO'
-    if not torch.cuda.is_available():
-        cfg.env_cfg.dist_cfg = dict(backend='gloo')
     cfg.visualizer = dict(type='Visualizer', vis_backends=[dict(type='TensorboardVisBackend')])
     interval = cfg.default_hooks.get('logger', {}).get('interval', 10)
     own = [dict(type='mmengine.MetricsHook', path=str(folder / 'metrics.jsonl'), interval=interval),
