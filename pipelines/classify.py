@@ -16,7 +16,6 @@ are McNemar's, Holm-corrected (pipelines/core/statistics.py).
 from __future__ import annotations
 
 import argparse
-import ast
 import json
 import multiprocessing
 import os
@@ -27,7 +26,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.core import configs, lineage, manifest
+from pipelines.core import configs, lineage, manifest, tables
 from pipelines.core.errors import InputError, command
 
 PACKAGES = ('torch', 'onedl-mmengine', 'onedl-mmpretrain')
@@ -200,38 +199,11 @@ def tabulate(runs: list[Run]) -> dict:
                                            top5=float(statistics.top_k(labels, score, 5).mean()),
                                            macro_f1=float(f1_score(labels, top1, average='macro')),
                                            best_epoch=result['best_epoch'])
-        rows.append(dict(name=name, title=title(config), config=configs.shown(config), runs=per_seed,
+        rows.append(dict(name=name, title=configs.title(config), config=configs.shown(config), runs=per_seed,
                          train_images=results[0]['train_images'], difference=differences.get(name),
                          **statistics.summary(labels, scores[name])))
     return dict(classes=classes, seeds=sorted({run.seed for run in runs}), reference=reference,
                 test_images=len(labels), rows=rows, comparisons=compared[len(others):])
-
-
-def title(config: Path) -> str:
-    """The first line of a config's docstring."""
-    docstring = ast.get_docstring(ast.parse(config.read_text(encoding='utf-8'))) or config.stem
-    return docstring.splitlines()[0].rstrip('.')
-
-
-def as_text(table: dict) -> str:
-    """The table for a terminal."""
-    def share(value: float) -> str:
-        return f'{100 * value:.1f}'
-
-    def gain(row: dict) -> str:
-        low, high = (100 * end for end in row['interval'])
-        return f'{100 * row["value"]:+.1f} [{low:+.1f}, {high:+.1f}] p {row["p_holm"]:.3f}: {row["verdict"]}'
-
-    reference = table['rows'][0]['title']
-    lines = [f'{"":28} {"train":>6} {"top-1 [95 %]":>20} {"top-5":>6} {"F1":>6}   difference to {reference}']
-    for row in table['rows']:
-        low, high = map(share, row['top1_interval'])
-        against = gain(row['difference']) if row['difference'] else '(reference)'
-        lines.append(f'{row["title"][:28]:28} {row["train_images"]:6} {share(row["top1"]) + f" [{low}, {high}]":>20} '
-                     f'{share(row["top5"]):>6} {share(row["macro_f1"]):>6}   {against}')
-    titles = {row['name']: row['title'] for row in table['rows']}
-    lines += [f'{titles[row["row"]]} against {titles[row["reference"]]}: {gain(row)}' for row in table['comparisons']]
-    return '\n'.join(lines)
 
 
 def classify(data: Path, out: Path, models: Path, *, rows: list[Path], seeds: list[int], jobs: int | None = None,
@@ -268,9 +240,10 @@ def classify(data: Path, out: Path, models: Path, *, rows: list[Path], seeds: li
             shutil.copyfile(run.folder / 'test.json', folder / 'predictions' / f'{run.name}.json')
         table = tabulate(runs)
         manifest.write_json(folder / 'table.json', table)
-        (folder / 'table.txt').write_text(as_text(table) + '\n')
+        (folder / 'table.txt').write_text(tables.as_text(table) + '\n')
 
-    parameters = dict(rows=[configs.shown(row) for row in rows], titles=[title(row) for row in rows], seeds=seeds,
+    parameters = dict(rows=[configs.shown(row) for row in rows], seeds=seeds,
+                      titles=[configs.title(row) for row in rows],
                       compared_with=[configs.compared_with(row) for row in rows])
     manifest.produce(out, 'classify', parameters,
                      {f'models/classify/{run.name}/test.json': run.folder / 'test.json' for run in runs}, build,

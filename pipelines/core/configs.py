@@ -57,6 +57,12 @@ def _is_remark(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
+def title(path: Path) -> str:
+    """The first line of a config's docstring."""
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding='utf-8'))) or path.stem
+    return docstring.splitlines()[0].rstrip('.')
+
+
 def compared_with(path: Path) -> str | None:
     """What a config itself, not a base, says in ``compared_with = 'row'``."""
     for node in ast.parse(path.read_text(encoding='utf-8')).body:
