@@ -53,8 +53,11 @@ def main(argv: list[str] | None = None) -> None:
     if note.exists() and note.read_text() != made_from:
         raise InputError(out, expected=f'nothing, or a training of {made_from.strip()}', found=note.read_text().strip(),
                          remedy='choose another --out, or remove that folder')
-    out.mkdir(parents=True, exist_ok=True)
-    note.write_text(made_from)
+    if int(os.environ.get('RANK', 0)) == 0:  # renamed into place: the other processes read it meanwhile
+        out.mkdir(parents=True, exist_ok=True)
+        partial = out / '.made-from.txt'
+        partial.write_text(made_from)
+        partial.replace(note)
 
     from pipelines.openmm import config, training
     cfg = config.load(args.config, data_root=data, num_classes=classes, options=args.cfg_options)
