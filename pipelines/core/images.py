@@ -10,7 +10,6 @@ from PIL import Image, ImageDraw, ImageOps
 
 from pipelines.core.errors import InputError
 
-EXTENSIONS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 _ORIENTATION = 0x0112  # EXIF tag; values 5 to 8 swap width and height
 _REMEDY = 'replace the file, or take the image out of the dataset'
 

@@ -15,8 +15,6 @@ from pathlib import Path
 from pipelines.core.errors import InputError
 from pipelines.core.manifest import write_json
 
-SOURCES = ('gt', 'det', 'fallback', 'none', 'synthetic')
-
 
 def write_list(path: Path, classes: list[str], rows: Iterable[dict]) -> None:
     write_json(path, dict(metainfo=dict(classes=classes), data_list=list(rows)))

@@ -22,7 +22,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Interval = tuple[float, float]
-VERDICTS = ('better', 'worse', 'no gain shown')
 RESAMPLES = 10_000
 _CELLS = 1 << 22  # numbers held at once while resampling: 32 MiB of float64
 
