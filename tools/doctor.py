@@ -130,9 +130,21 @@ def check_machine(report: Report) -> None:
     report.line('disk', f'{disk:.0f} GiB free', '' if disk > 2 else 'free some space, or set WORK=/another/disk')
 
 
+def check_weights(report: Report) -> None:
+    from tools import weights
+
+    found = {name: weights.state(name) for name in weights.TABLE}
+    here = sum(state == 'here' for state, *_ in found.values())
+    report.line('weights', f'{here} of {len(found)} here; all, and where to have them: python -m tools.weights')
+    for name, (state, where, remedy) in found.items():
+        if state == 'wrong':
+            report.line(name, where, remedy)
+
+
 def main() -> int:
     report = Report()
-    for check in (check_python, check_machine, check_forks, check_lock, check_torch, check_operators, check_libraries):
+    for check in (check_python, check_machine, check_forks, check_lock, check_torch, check_operators, check_libraries,
+                  check_weights):
         try:
             check(report)
         except Exception as error:  # a check that cannot run is a finding too

@@ -11,7 +11,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.hooks import Hook
 from torch import Tensor
 
-from pipelines.openmm import mmagic_import
+from pipelines.openmm import gan_transfer, mmagic_import  # noqa: F401  (its hook registers itself)
 from pipelines.openmm.gan_sampling import sample
 
 mmagic_import.install()

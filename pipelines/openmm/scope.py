@@ -15,10 +15,10 @@ def enter(scope: str) -> None:
 
     from pipelines.openmm import ops, weights
 
-    for words in ('faster_coco_eval is not installed', 'Unnecessary conv bias'):
-        warnings.filterwarnings('ignore', message=words)
+    warnings.filterwarnings('ignore', message='Unnecessary conv bias')
     ops.install()
     importlib.import_module('pipelines.openmm.hooks')
+    importlib.import_module('pipelines.openmm.weight_fit')
     weights.register()
     with contextlib.redirect_stdout(io.StringIO()):  # the forks print what optional parts they lack
         if scope == 'mmagic':

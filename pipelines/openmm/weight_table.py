@@ -1,0 +1,72 @@
+"""What pretrained weights there are, where they can be had, and how to know that they are the right ones.
+
+Where the digits of a SHA-256 come from: torchvision puts the first 8 into its file names; those of ViT-B/16 and of the
+256 px generator are published by others who use these files (docs/weights.md). Of the rest we know of nobody who
+publishes them: the row has none, and the user states one (`python -m tools.weights --help`).
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+HALF = ((127.5,) * 3, (127.5,) * 3)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One row.
+
+    Args:
+        file: its name in a mirror folder and in the cache.
+        sha256: all or the leading hex digits; empty: not known.
+        licence: of the weights.
+        urls: where to download it, in the order to try; none: it has to be given.
+        normalisation: mean and standard deviation of its inputs, RGB, in grey levels of 0 to 255; None: no classifier.
+        conversion: module of `pipelines.openmm.conversions` that gives it the names of an OpenMMLab model; empty: it
+            has them.
+    """
+    file: str
+    sha256: str
+    licence: str
+    urls: tuple[str, ...] = ()
+    normalisation: tuple[tuple[float, ...], tuple[float, ...]] | None = IMAGENET
+    conversion: str = ''
+
+
+def _torchvision(file: str, conversion: str = '') -> Weights:
+    digits = file.removesuffix('.pth').rsplit('-', 1)[1]
+    return Weights(file, digits, 'BSD-3-Clause', (f'https://download.pytorch.org/models/{file}',),
+                   conversion=conversion)
+
+
+def _timm(name: str, sha256: str, licence: str, normalisation: tuple, conversion: str) -> Weights:
+    return Weights(f'{name}.safetensors', sha256, licence,
+                   (f'https://huggingface.co/timm/{name}/resolve/main/model.safetensors',), normalisation, conversion)
+
+
+def _biggan_deep(size: int, sha256: str) -> Weights:
+    file = f'biggan-deep-{size}-pytorch_model.bin'
+    return Weights(file, sha256, 'not stated (weights by DeepMind; the code around them is MIT)',
+                   (f'https://s3.amazonaws.com/models.huggingface.co/biggan/{file}',), None, 'biggan_deep')
+
+
+TABLE = {
+    'mobilenet_v2_imagenet1k': Weights(
+        'mobilenet_v2_imagenet1k.pth', '4f4d2f38e564d8ae0c300f5452d64e28dcaabe75b5256e9e6409d376ae9b086d',
+        'Apache-2.0', normalisation=((128.,) * 3, (128.,) * 3)),
+    'mobilenet_v2_torchvision': _torchvision('mobilenet_v2-b0353104.pth', 'mobilenet_v2'),
+    'resnet18_imagenet1k': _torchvision('resnet18-f37072fd.pth'),
+    'resnet50_imagenet1k': _torchvision('resnet50-0676ba61.pth'),
+    'resnet101_imagenet1k': _torchvision('resnet101-63fe2227.pth'),
+    'resnext101_32x8d_imagenet1k': _torchvision('resnext101_32x8d-8ba56ff5.pth'),
+    'faster_rcnn_r50_fpn_coco': _torchvision('fasterrcnn_resnet50_fpn_coco-258fb6c6.pth', 'faster_rcnn'),
+    'vit_base_p16_in21k': _timm('vit_base_patch16_224.augreg2_in21k_ft_in1k',
+                                '32aa17d6e17b43500f531d5f6dc9bc93e56ed8841b8a75682e1bb295d722405b',
+                                'Apache-2.0', HALF, 'vit'),
+    'vit_base_p32_in21k': _timm('vit_base_patch32_224.augreg_in21k_ft_in1k', '', 'Apache-2.0', HALF, 'vit'),
+    'swin_base_in22k': _timm('swin_base_patch4_window7_224.ms_in22k_ft_in1k', '', 'MIT', IMAGENET, 'swin'),
+    'convnext_base_in22k': _timm('convnext_base.fb_in22k_ft_in1k', '', 'Apache-2.0', IMAGENET, 'convnext'),
+    'efficientnetv2_rw_s_in1k': _timm('efficientnetv2_rw_s.ra2_in1k', '', 'Apache-2.0', IMAGENET, 'timm_backbone'),
+    'biggan_deep_128': _biggan_deep(128, ''),
+    'biggan_deep_256': _biggan_deep(256, '5900ef4065047e3aa0d1b66197b7f2664dceb59b27080e414ad57e203c485bc5'),
+}
