@@ -19,8 +19,7 @@ from pipelines.core.errors import command
 if TYPE_CHECKING:
     from pipelines.reporting.found import Found, Model
 
-TEMPLATES = Path(__file__).parent / 'reporting'
-TEMPLATE_FILES = ('report.html.j2', 'report.css')
+TEMPLATE = 'report.html.j2'
 
 
 def report(work: Path, out: Path) -> bool:
@@ -34,9 +33,9 @@ def report(work: Path, out: Path) -> bool:
     Raises:
         InputError: no stage has run, or a result cannot be read.
     """
-    from pipelines.reporting import found
+    from pipelines.reporting import found, templates
 
-    inputs = found.inputs(work) | {f'template/{name}': TEMPLATES / name for name in TEMPLATE_FILES}
+    inputs = found.inputs(work) | templates.inputs(TEMPLATE)
 
     def build(folder: Path) -> None:
         (folder / 'index.html').write_text(page(work), encoding='utf-8')
@@ -46,16 +45,11 @@ def report(work: Path, out: Path) -> bool:
 
 def page(work: Path) -> str:
     """The page's HTML."""
-    import jinja2
+    from pipelines.reporting import found, templates, words
 
-    from pipelines.reporting import found, words
-
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True,
-                                     lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    environment.filters.update(percent=words.percent, points=words.points, p=words.p_value)
     results = found.read(work)
-    return environment.get_template(TEMPLATE_FILES[0]).render(
-        found=results, style=(TEMPLATES / TEMPLATE_FILES[1]).read_text(encoding='utf-8'), marks=words.MARKS,
+    return templates.render(
+        TEMPLATE, found=results,
         commands=words.commands(results.manifests),
         make_line=words.make_line(results.dataset, results.manifests), configs=_configs(results.models),
         versions=words.versions(results.manifests),

@@ -14,21 +14,6 @@ def test_imports_point_one_way():
     assert done.returncode == 0, done.stdout[-2000:]
 
 
-def test_lint_refuses_a_config_for_other_data_and_keeps_what_it_checked(toy_dogs_coco, tmp_path):
-    from pipelines.core import manifest
-    from pipelines.core.errors import InputError
-    from tools.lint_configs import lint
-    good = ROOT / 'mm_configs/classify/toy-dogs/resnet18_full.py'
-    bad = tmp_path / 'bad.py'
-    bad.write_text(f"_base_ = '{good}'\nmodel = dict(head=dict(num_classes=6))\n")
-    lint([good], toy_dogs_coco, tmp_path / 'check')
-    assert manifest.read_json(tmp_path / 'check/checked.json') == dict(num_classes=3, configs=['resnet18_full.py'])
-    before = (tmp_path / 'check/manifest.json').read_bytes()
-    with pytest.raises(InputError, match=r'bad\.py, model\.head\.num_classes: expected 3.*found 6'):
-        lint([good, bad], toy_dogs_coco, tmp_path / 'check')
-    assert (tmp_path / 'check/manifest.json').read_bytes() == before
-
-
 @pytest.mark.parametrize(('target', 'asked'), [('detect', {'detect'}), ('synth', {'detect', 'synth'}),
                                                ('classify', {'detect', 'synth', 'classify'})])
 def test_make_checks_the_configs_of_the_stages_it_runs(target, asked):

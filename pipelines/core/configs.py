@@ -1,6 +1,7 @@
 """What a stage can know of an mm config without importing mmengine: the files it is made of, and their hash."""
 from __future__ import annotations
 
+import argparse
 import ast
 import hashlib
 from pathlib import Path
@@ -27,21 +28,33 @@ def files(path: Path) -> list[Path]:
         except SyntaxError as error:
             raise InputError(f'{config}:{error.lineno}', expected='a Python config', found=error.msg,
                              remedy='mend that line') from None
-        for node in tree.body:
-            if isinstance(node, ast.Assign) and getattr(node.targets[0], 'id', '') == '_base_':
-                try:
-                    bases = ast.literal_eval(node.value)
-                except ValueError:
-                    raise InputError(f'{config}:{node.lineno}', expected='_base_ as a string or a list of strings',
-                                     found=ast.unparse(node.value), remedy='write the paths out') from None
-                for base in [bases] if isinstance(bases, str) else bases:
-                    if '::' not in base:
-                        visit((config.parent / base).resolve(), config)
+        for base in _bases(config, tree):
+            visit(base, config)
         if config not in found:
             found.append(config)
 
     visit(path.resolve(), None)
     return found
+
+
+def _bases(config: Path, tree: ast.Module) -> list[Path]:
+    """The local files that a config names in ``_base_``."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], 'id', '') == '_base_':
+            try:
+                named = ast.literal_eval(node.value)
+            except ValueError:
+                raise InputError(f'{config}:{node.lineno}', expected='_base_ as a string or a list of strings',
+                                 found=ast.unparse(node.value), remedy='write the paths out') from None
+            named = [named] if isinstance(named, str) else named
+            return [(config.parent / base).resolve() for base in named if '::' not in base]
+    return []
+
+
+def parent(path: Path) -> Path | None:
+    """The config that an ablation changes: its only base; None for a config that is put together of several."""
+    bases = _bases(path, ast.parse(path.read_text(encoding='utf-8')))
+    return bases[0] if len(bases) == 1 else None
 
 
 def shown(path: Path) -> str:
@@ -83,3 +96,17 @@ def digest(path: Path, options: list[str] | None = None) -> str:
         tree.body = [node for node in tree.body if not _is_remark(node)]
         total.update(f'{file.name}\n{ast.dump(tree)}\n'.encode())
     return total.hexdigest()
+
+
+def add_arguments(parser: argparse.ArgumentParser, stage: str) -> None:
+    """What every stage that trains one config asks for; `model_dir` reads it."""
+    parser.add_argument('--model-dir', type=Path,
+                        help=f'for what training leaves (default: OUT/../models/{stage}/CONFIG)')
+    parser.add_argument('--config', type=Path, required=True, help=f'mm config, e.g. mm_configs/{stage}/dogs/...')
+    parser.add_argument('--seed', type=int, default=0, help='(default: 0)')
+    parser.add_argument('--gpus', type=int, default=1, help='processes to work with (default: 1)')
+    parser.add_argument('--cfg-options', nargs='*', default=[], metavar='KEY=VALUE', help='overrides of config keys')
+
+
+def model_dir(args: argparse.Namespace, stage: str) -> Path:
+    return args.model_dir or args.out.absolute().parent / 'models' / stage / args.config.stem

@@ -1,0 +1,7 @@
+"""Faster R-CNN (Ren et al. 2015) with ResNet-50-FPN (Lin et al. 2017), one class, ImageNet weights of torchvision."""
+_base_ = 'mmdet::_base_/models/faster-rcnn_r50_fpn.py'
+
+default_scope = 'mmdet'
+model = dict(
+    backbone=dict(init_cfg=dict(type='Pretrained', checkpoint='weights://resnet50_imagenet1k')),
+    roi_head=dict(bbox_head=dict(num_classes=1)))

@@ -1,0 +1,182 @@
+"""Every rule of lint_configs: a config that breaks it, and the exact finding; the shipped configs break none."""
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipelines.core import manifest
+from pipelines.core.errors import InputError
+from tools import lint_configs, lint_rules
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIGS = ROOT / 'mm_configs'
+LEAVES = sorted(path for path in CONFIGS.glob('*/*/*.py') if path.parts[-3] != '_base_')
+CLASSIFY, DETECT = 'classify/toy-dogs/resnet18_full.py', 'detect/toy-dogs/faster-rcnn_r18_fpn.py'
+SYNTH = 'synth/toy-dogs/biggan-deep_64px.py'
+
+
+@pytest.fixture
+def child(tmp_path):
+    """Write a config with these lines below its base; its second line is the first of them."""
+    def write(base: str, lines: str) -> Path:
+        path = tmp_path / 'bad.py'
+        path.write_text(f"_base_ = '{CONFIGS / base}'\n{lines}\n")
+        return path
+    return write
+
+
+def parts(finding: InputError) -> tuple[str, str, str, str]:
+    """Where (without the folder), expected, found, remedy."""
+    where = re.sub(r'^[^,]*/', '', str(finding.parts['where']))
+    return where, *(finding.parts[name] for name in ('expected', 'found', 'remedy'))
+
+
+@pytest.mark.parametrize(('base', 'lines', 'where', 'expected', 'found', 'remedy'), [
+    (CLASSIFY, 'model = dict(backbone=dict(\n    depht=34))',
+     'bad.py:3, model.backbone.depht', 'an argument of ResNet', 'depht', 'write depth'),
+    (CLASSIFY, "model = dict(head=dict(loss=dict(type='LabelSmoothLoss', smoothing=0.1)))",
+     'bad.py:2, model.head.loss.smoothing', 'an argument of LabelSmoothLoss', 'smoothing', 'take it out'),
+    (CLASSIFY, '_base_.test_dataloader.dataset.pipeline[1].scael = (32, 32)',
+     'bad.py:2, test_dataloader.dataset.pipeline.1.scael', 'an argument of Resize', 'scael', 'write scale'),
+    (CLASSIFY, 'train_dataloader = dict(batchsize=8)',
+     'bad.py:2, train_dataloader.batchsize', 'an argument of train_dataloader', 'batchsize', 'write batch_size'),
+    (CLASSIFY, 'default_hooks = dict(logger=dict(intervall=5))',
+     'bad.py:2, default_hooks.logger.intervall', 'an argument of LoggerHook', 'intervall', 'write interval'),
+    (CLASSIFY, 'optim_wrapper = dict(optimizer=dict(momentum=0.9))',
+     'bad.py:2, optim_wrapper.optimizer.momentum', 'an argument of AdamW', 'momentum', 'take it out'),
+    (DETECT, 'model = dict(rpn_head=dict(loss_bbox=dict(loss_wieght=2.0)))',
+     'bad.py:2, model.rpn_head.loss_bbox.loss_wieght', 'an argument of L1Loss', 'loss_wieght', 'write loss_weight'),
+    (SYNTH, 'model = dict(generator=dict(noisesize=32))',
+     'bad.py:2, model.generator.noisesize', 'an argument of BigGANDeepGenerator', 'noisesize', 'write noise_size'),
+    (CLASSIFY, "model = dict(backbone=dict(type='ResNett'))",
+     'bad.py:2, model.backbone.type', 'a name registered in mmpretrain', 'ResNett',
+     'correct it, or import the module that has it'),
+    (CLASSIFY, 'train_cgf = dict(max_epochs=3)',
+     'bad.py:2, train_cgf', "a key of mmengine's Runner, or a variable that another line reads", 'train_cgf',
+     'write train_cfg'),
+    (CLASSIFY, 'model = dict(head=dict(num_classes=6))',
+     'bad.py:2, model.head.num_classes', '3, the number of classes in the data', '6',
+     'take the line out of the config: the number comes from the data'),
+    (DETECT, "train_dataloader = dict(dataset=dict(metainfo=dict(classes=('cat',))))",
+     'bad.py:2, train_dataloader.dataset.metainfo.classes', 'the names in the data: dog', 'cat',
+     'take the line out: names come from the data'),
+    (CLASSIFY, "train_dataloader = dict(dataset=dict(ann_file='crop/full_test.json'))",
+     'bad.py:2, train_dataloader.dataset.ann_file', 'a list of train', 'crop/full_test.json, of test',
+     'name a list of train there: nothing of it may be trained on'),
+    (DETECT, "val_dataloader = dict(dataset=dict(ann_file='test.json'))",
+     'bad.py:2, val_dataloader.dataset.ann_file', 'a list of val', 'test.json, of test',
+     'name a list of val there: val chooses the epoch, and test is read once, at the end'),
+    (CLASSIFY, "_base_.val_dataloader.dataset.pipeline[1:1] = [\n    dict(type='RandomFlip', prob=0.5)]",
+     'bad.py:3, val_dataloader.dataset.pipeline.1.type', 'the same val image each time', 'RandomFlip',
+     'take that transform out of this pipeline'),
+    (CLASSIFY, "model = dict(backbone=dict(\n    init_cfg=dict(type='Pretrained', checkpoint='torchvision://x')))",
+     'bad.py:3, model.backbone.init_cfg.checkpoint', 'weights://NAME, whose checksum is known', 'torchvision://x',
+     'add the file to the table, pipelines/openmm/weight_table.py'),
+])
+def test_a_fault_is_found_where_it_is(base, lines, where, expected, found, remedy, child, toy_dogs_coco):
+    findings = lint_configs.findings(child(base, lines), toy_dogs_coco)
+    assert [parts(finding) for finding in findings] == [(where, expected, found, remedy)]
+
+
+FOUR = '16 = 4 GPUs x 4 images x 1 accumulated'
+
+
+@pytest.mark.parametrize(('lines', 'gpus', 'found'), [
+    ('', 4, None),
+    ('auto_scale_lr = dict(_delete_=True)', 4, ('detect_toy.py:6', FOUR)),
+    ('auto_scale_lr = dict(enable=False, base_batch_size=4)', 4, ('bad.py:2', FOUR)),
+    ('auto_scale_lr = dict(enable=False, base_batch_size=16)', 4, None),
+    ('auto_scale_lr = dict(enable=True, base_batch_size=4)', 4, None),
+    ('auto_scale_lr = dict(enable=True, base_batch_size=4)\noptim_wrapper = dict(accumulative_counts=2)', 1,
+     ('bad.py:2', '8 = 1 GPUs x 4 images x 2 accumulated')),
+])
+def test_the_rate_is_for_the_real_batch(lines, gpus, found, child, toy_dogs_coco):
+    findings = lint_configs.findings(child(DETECT, lines), toy_dogs_coco, gpus=gpus)
+    if found is None:
+        assert findings == []
+        return
+    place, says = found
+    where, _, batch, _ = parts(findings[0])
+    assert len(findings) == 1 and batch == says and where.startswith(place)
+
+
+def test_signatures_follow_what_is_handed_on():
+    from pipelines.openmm.signatures import parameters
+
+    class Closed:
+        def __init__(self, a): ...
+
+    class HandsOn(Closed):
+        def __init__(self, b, **rest): super().__init__(**rest)
+
+    class Keeps(Closed):
+        def __init__(self, b, **rest): self.rest = rest
+
+    assert parameters(HandsOn) == {'self', 'a', 'b', 'rest'}
+    assert parameters(Keeps) is None
+    assert parameters(type('Nothing', (), {})) == set()
+
+
+def test_a_classifier_has_one_gpu_however_many_there_are(child, toy_dogs_coco):
+    assert lint_configs.findings(child(CLASSIFY, ''), toy_dogs_coco, gpus=8) == []
+
+
+def test_an_override_is_named_as_one(toy_dogs_coco):
+    [finding] = lint_configs.findings(CONFIGS / CLASSIFY, toy_dogs_coco, options=['train_cfg.max_epoch=1'])
+    assert parts(finding) == ('--cfg-options, train_cfg.max_epoch', 'an argument of EpochBasedTrainLoop', 'max_epoch',
+                              'write max_epochs')
+
+
+def test_a_list_of_ones_own_is_judged_by_its_rows(child, toy_dogs_coco, tmp_path):
+    from pipelines.core import lineage
+    row = dict(img_path='a.jpg', gt_label=0, image_id=1, split='train', box_source='none')
+    other = dict(row, img_path='b.jpg', image_id=2, split='test')
+    lineage.write_list(tmp_path / 'mine.json', ['a', 'b', 'c'], [row, other])
+    assert lint_rules.split_of('mine.json', tmp_path) == 'test'
+    assert lint_rules.split_of('nothing.json', tmp_path) is None
+    assert lint_rules.split_of('crop/square_val.json', tmp_path) == 'val'
+
+
+@pytest.mark.parametrize(('content', 'expected', 'found'), [
+    (None, 'the file mobilenet_v2_imagenet1k.pth', 'none in '),
+    (b'not weights', 'SHA-256 4f4d2f38', '3f0c3b7f')])
+def test_missing_and_wrong_weights_name_their_line(content, expected, found, child, toy_dogs_coco, tmp_path,
+                                                   monkeypatch):
+    monkeypatch.setenv('FGIC_WEIGHTS', str(tmp_path))
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+    if content:
+        (tmp_path / 'mobilenet_v2_imagenet1k.pth').write_bytes(content)
+    config = child('classify/dogs/mobilenet-v2_full.py', 'train_cfg = dict(max_epochs=3)')
+    [finding] = lint_configs.findings(config, toy_dogs_coco)
+    assert parts(finding)[0] == 'mobilenet-v2.py:8, weights://mobilenet_v2_imagenet1k'
+    assert finding.parts['expected'].startswith(expected) and finding.parts['found'].startswith(found)
+    with pytest.raises(lint_configs.FoundError, match=r'mobilenet-v2\.py:8'):
+        lint_configs.lint([config], toy_dogs_coco, tmp_path / 'check')
+
+
+def test_lint_says_all_at_once_and_keeps_what_it_checked(child, toy_dogs_coco, tmp_path, capsys):
+    good, out = CONFIGS / CLASSIFY, tmp_path / 'check'
+    lint_configs.lint([good], toy_dogs_coco, out)
+    assert manifest.read_json(out / 'checked.json') == dict(num_classes=3, configs=['resnet18_full.py'])
+    before = (out / 'manifest.json').read_bytes()
+    bad = child(CLASSIFY, "model = dict(backbone=dict(depht=34))\ntrain_dataloader = dict(batchsize=8)")
+    arguments = [str(good), str(bad), '--coco', str(toy_dogs_coco), '--out', str(out)]
+    assert lint_configs.main(arguments) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(': expected')[0] for line in lines if line.startswith('error: ')] == [
+        f'error: {bad}:2, model.backbone.depht', f'error: {bad}:3, train_dataloader.batchsize']
+    assert (out / 'manifest.json').read_bytes() == before
+    assert lint_configs.main([str(good), *arguments[2:]]) == 0
+
+
+@pytest.mark.mm
+@pytest.mark.parametrize('path', LEAVES, ids=lambda path: str(path.relative_to(CONFIGS)))
+def test_the_shipped_configs_are_clean(path, toy_dogs_coco, monkeypatch):
+    """All rules but whether the weights are on this machine: that they are in the table."""
+    from pipelines.openmm import weight_table, weights
+    assert set(weights.named(path)) <= set(weight_table.TABLE)
+    monkeypatch.setattr(lint_rules, 'RULES', [rule for rule in lint_rules.RULES if rule is not lint_rules.weights])
+    small = 'toy-' in str(path) or 'mobilenet' in path.stem or '64px' in path.stem
+    assert lint_configs.findings(path, toy_dogs_coco, gpus=1 if small else 8) == []

@@ -1,0 +1,150 @@
+"""What each config changes against its parent, beside what comes of it: the ablations of one classify result.
+
+    python -m tools.ablation_table work_dirs/cub/classify
+    python -m tools.ablation_table work_dirs/cub/classify --html ablations.html
+
+A row's parent is the config it is a child of (`_base_`), or the nearest one above that is a row too. Changes are read
+from the resolved configs that were trained (models/classify/<row>-seed<k>/config.py), key by key; differences of top-1
+come with a 95 % interval and McNemar's p, corrected for the number of rows that have a parent.
+"""
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pipelines.core import configs, manifest, tables
+from pipelines.core.errors import InputError, command
+
+ROOT = Path(__file__).resolve().parents[1]
+Change = tuple[str, str | None, str | None]  # key, before, after; None: not set
+
+
+def changes(before: Any, after: Any, key: str = '') -> Iterator[Change]:
+    """What differs between two nodes of configs.
+
+    Unlike ``Config.diff``, which compares formatted lines, each row names its whole key, and a number that changes does
+    not show the lines it moved.
+    """
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name in sorted({*before, *after} - {'_scope_'}):
+            where = f'{key}.{name}' if key else name
+            if name in before and name in after:
+                yield from changes(before[name], after[name], where)
+            else:
+                yield where, _shown(before, name), _shown(after, name)
+    elif isinstance(before, (list, tuple)) and isinstance(after, (list, tuple)):
+        if len(before) == len(after):
+            for index, pair in enumerate(zip(before, after)):
+                yield from changes(*pair, f'{key}.{index}')
+            return
+        matcher = difflib.SequenceMatcher(None, *([repr(item) for item in items] for items in (before, after)), False)
+        for kind, i, j, k, m in matcher.get_opcodes():
+            if kind != 'equal':
+                yield f'{key}.{i}', _shown(before, slice(i, j)), _shown(after, slice(k, m))
+    elif before != after:
+        yield key, repr(before), repr(after)
+
+
+def _shown(node: Any, part: Any) -> str | None:
+    value = node.get(part) if isinstance(node, dict) else [*node[part]]
+    if (isinstance(node, dict) and part not in node) or value == []:
+        return None
+    return textwrap.shorten(repr(value[0] if isinstance(node, (list, tuple)) and len(value) == 1 else value), 100)
+
+
+def parent_row(config: Path, rows: dict[Path, str]) -> str | None:
+    """The name of the nearest config above that is a row.
+
+    Args:
+        config: of a row.
+        rows: names by config.
+    """
+    above = configs.parent(config)
+    while above is not None and above not in rows:
+        above = configs.parent(above)
+    return rows[above] if above else None
+
+
+def read(folder: Path, models: Path) -> dict:
+    """A classify result's table with, in every row, ``parent``, ``changes`` and the ``difference`` to the parent.
+
+    Raises:
+        InputError: no such result, or a row whose config or training is not there any more.
+    """
+    import numpy as np
+    from mmengine import Config
+
+    from pipelines.core import statistics
+    from pipelines.openmm.config import effective_keys
+
+    if not (folder / 'table.json').is_file():
+        raise InputError(folder, expected='a result of classify, with table.json', found='none', remedy='make classify')
+    table = manifest.read_json(folder / 'table.json')
+    files = {row['name']: ROOT / row['config'] for row in table['rows']}
+    trained = {name: models / f'{name}-seed{table["seeds"][0]}' / 'config.py' for name in files}
+    for path in [*files.values(), *trained.values()]:
+        if not path.is_file():
+            raise InputError(path, expected='the config of a row', found='nothing',
+                             remedy='make classify again, with configs in mm_configs/')
+    kept = effective_keys() - {'data_root', configs.COMPARED_WITH}
+    resolved = {name: {key: value for key, value in Config.fromfile(path)._cfg_dict.to_dict().items() if key in kept}
+                for name, path in trained.items()}
+
+    label, scores = None, {}
+    for name in files:
+        results = [manifest.read_json(folder / 'predictions' / f'{name}-seed{seed}.json') for seed in table['seeds']]
+        label, scores[name] = results[0]['label'], np.array([result['scores'] for result in results])
+    by_file = {path.resolve(): name for name, path in files.items()}
+    parents = {name: parent_row(path, by_file) for name, path in files.items()}
+    pairs = [(name, parent) for name, parent in parents.items() if parent]
+    differences = {row['row']: row for row in statistics.compare(label, scores, pairs)}
+    for row in table['rows']:
+        name, parent = row['name'], parents[row['name']]
+        row.update(parent=parent, difference=differences.get(name),
+                   changes=list(changes(resolved[parent], resolved[name])) if parent else [])
+    return table
+
+
+def as_text(table: dict) -> str:
+    """The table for a terminal."""
+    titles, lines = {row['name']: row['title'] for row in table['rows']}, []
+    for row in table['rows']:
+        lines.append(f'{row["title"]}: top-1 {tables.share(row["top1"], row["top1_interval"])}, '
+                     f'F1 {tables.share(row["macro_f1"], row["macro_f1_interval"])}')
+        if row['parent']:
+            lines.append(f'  against {titles[row["parent"]]}: {tables.gain(row["difference"])}')
+        lines += [f'    {key}: {before or "not set"} -> {after or "not set"}' for key, before, after in row['changes']]
+    return '\n'.join(lines)
+
+
+def as_html(table: dict) -> str:
+    """The table as a page that needs no network."""
+    from pipelines.reporting import templates
+
+    titles = {row['name']: row['title'] for row in table['rows']}
+    return templates.render('ablations.html.j2', rows=table['rows'], titles=titles,
+                            test_images=table['test_images'], classes=len(table['classes']), seeds=table['seeds'])
+
+
+@command
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog='python -m tools.ablation_table', description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('classify', type=Path, help='folder of a classify result')
+    parser.add_argument('--models', type=Path, help='folder of its runs (default: CLASSIFY/../models/classify)')
+    parser.add_argument('--html', type=Path, metavar='FILE', help='write the table as a page, too')
+    args = parser.parse_args(argv)
+    table = read(args.classify, args.models or args.classify.absolute().parent / 'models' / 'classify')
+    print(as_text(table))
+    if args.html:
+        args.html.write_text(as_html(table), encoding='utf-8')
+        print(f'open {args.html}')
+
+
+if __name__ == '__main__':
+    sys.exit(main())
