@@ -1,10 +1,20 @@
 """Finding a raw dataset's parts, unpacked or as official archives, and unpacking archives without trusting them."""
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
+import shutil
 import tarfile
-from pathlib import Path
+import zlib
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
+from pipelines.core import names
 from pipelines.core.errors import InputError
+
+RATIO = 100  # XML compresses 10 to 25 times, zeros 1,000 times
+_OPENERS = {b'\x1f\x8b': gzip.open, b'BZh': bz2.open, b'\xfd7zXZ\0': lzma.open}
 
 
 def find(raw: Path, parts: list[str], archives: dict[str, str], download: str) -> dict[str, Path]:
@@ -48,12 +58,36 @@ def find(raw: Path, parts: list[str], archives: dict[str, str], download: str) -
                      found=found, remedy=remedy)
 
 
+class _Bounded:
+    """An unpacked tar stream of which no more than ``limit`` bytes are looked at, and no header of over a MiB."""
+
+    def __init__(self, stream: BinaryIO, limit: int) -> None:
+        self.stream, self.limit, self.tell = stream, limit, stream.tell
+
+    def read(self, size: int) -> bytes:
+        if not 0 <= size <= 1 << 20:
+            raise tarfile.ReadError(f'a header of {size:,} bytes')
+        if self.tell() + size > self.limit:
+            raise _TooLarge
+        return self.stream.read(size)
+
+    def seek(self, position: int) -> int:
+        if position > self.limit:
+            raise _TooLarge
+        return self.stream.seek(position)
+
+
+class _TooLarge(Exception):
+    pass
+
+
 def unpack(archive: Path, into: Path) -> None:
-    """Unpack a tar archive's plain files and folders.
+    """Unpack a tar archive's plain files and folders: at most `RATIO` times its size, and what the disk has room for.
 
     Raises:
-        InputError: damaged or cut short; a member that is a link or a device, or whose path leads out of ``into``; a
-            Python without tarfile's data filter.
+        InputError: damaged or cut short, also where tarfile would end without a word; a member that is a link, a
+            device or sparse, or whose path leads out of ``into``; too much to unpack; a Python without tarfile's data
+            filter.
     """
     from tqdm import tqdm
 
@@ -61,24 +95,57 @@ def unpack(archive: Path, into: Path) -> None:
         raise InputError('python', expected='tarfile.data_filter (Python 3.10.12, 3.11.4 or newer)', found='none',
                          remedy=f'update Python, or unpack {archive.name} yourself (tar -xf) and point RAW there')
     into.mkdir(parents=True, exist_ok=True)
-    remedy = 'download the official archive again'
+    packed, free = archive.stat().st_size, shutil.disk_usage(into).free
+    allowed = max(RATIO * packed, 1 << 20)
+    again, count = 'download the official archive again', 0
     try:
-        with tarfile.open(archive) as tar:
+        with _opened(archive) as stream:
+            bounded = _Bounded(stream, min(allowed, free))
+            tar = tarfile.open(fileobj=bounded, mode='r:')
             for member in tqdm(tar, desc=f'unpacking {archive.name}', unit='file'):
+                count += 1
+                if not 0 <= member.size <= bounded.limit - member.offset_data:
+                    raise _TooLarge
                 if member.name.rpartition('/')[2].startswith('._'):  # resource forks that macOS's tar adds
                     continue
-                if not (member.isreg() or member.isdir()):
-                    raise InputError(f'{archive}: {member.name}', expected='plain files and folders',
-                                     found='a link' if member.issym() or member.islnk() else 'a special file',
-                                     remedy=remedy)
-                if not member.name.startswith('/'):
-                    tar.extract(member, into, filter='data')
-                else:
-                    raise InputError(f'{archive}: {member.name}', expected='relative paths',
-                                     found='an absolute path', remedy=remedy)
-    except tarfile.FilterError as error:
-        raise InputError(f'{archive}: {error.tarinfo.name}', expected='paths inside the archive\'s own folder',
-                         found='a path that leads out of it', remedy=remedy) from None
-    except (tarfile.TarError, EOFError) as error:
+                _extract(tar, member, into, f'{archive}: {member.name!r:.120}', again)
+            bounded.seek(tar.offset)  # tarfile takes a damaged header for the end
+            while block := stream.read(min(1 << 20, bounded.limit + 1 - stream.tell())):
+                if any(block):
+                    raise tarfile.ReadError(f'no header after {count} members')
+            if stream.tell() < tar.offset + tarfile.BLOCKSIZE:
+                raise tarfile.ReadError(f'no end after {count} members')
+    except _TooLarge:
+        raise InputError(archive, expected=f'at most {allowed:,} bytes in it ({RATIO} times its size), and {free:,} '
+                         'that the disk has room for', found='more',
+                         remedy=f'{again}, or free space; if you trust it, unpack it yourself (tar -xf)') from None
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise InputError(archive, expected='a whole tar archive', found=str(error), remedy=again) from None
+    except (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, ValueError, OverflowError,
+            RecursionError) as error:
         raise InputError(archive, expected='a whole tar archive', found=str(error) or type(error).__name__,
+                         remedy=again) from None
+
+
+def _opened(archive: Path) -> BinaryIO:
+    """The tar stream of an archive, uncompressed or not, by its first bytes."""
+    with archive.open('rb') as stream:
+        start = stream.read(6)
+    return next((opener for magic, opener in _OPENERS.items() if start.startswith(magic)), open)(archive, 'rb')
+
+
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, into: Path, where: str, remedy: str) -> None:
+    if not (member.isreg() or member.isdir()) or member.issparse():
+        raise InputError(where, expected='plain files and folders', remedy=remedy,
+                         found='a link' if member.issym() or member.islnk() else 'a special file')
+    name = str(PurePosixPath(member.name))  # without ./ in front
+    if name == '.':
+        return
+    names.check(name, where, expected='paths inside the archive\'s own folder', remedy=remedy)
+    try:
+        tar.extract(member, into, filter='data')
+    except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
+        raise InputError(where, expected='a name once, for a file or a folder', found=str(error.strerror),
                          remedy=remedy) from None

@@ -6,6 +6,7 @@
 RAW holds the unpacked dataset, or the official archives (images.tar, annotation.tar, lists.tar; CUB_200_2011.tgz),
 which are unpacked into OUT/raw. Train and test are the official ones; val is held out of train, class by class. Boxes
 are cut at the image's border; one that has no area left is dropped. Both are counted in summary.txt and summary.json.
+An image that is damaged, or whose XML is, is left out and listed in quarantine.json; a missing file is an error.
 
 Every image carries its fine class (`category_id`), every category its super-class (`supercategory`: dog or bird), so a
 detector can be trained for either. OUT/images links to the raw images.
@@ -15,75 +16,25 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import itertools
 import os
+import shutil
 import sys
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 
 from data_converters import cub, stanford_dogs
-from data_converters.records import RawDataset, Record
-from pipelines.core import boxes, manifest
-from pipelines.core.errors import InputError, command
+from data_converters.records import Entry, Index, Record
+from data_converters.splits import check_index, hold_out, with_images
+from pipelines.core import boxes, coco, images, manifest, quarantine, shards
+from pipelines.core.errors import DamagedError, InputError, command
 
 READERS: dict[str, ModuleType] = {'dogs': stanford_dogs, 'cub': cub, 'toy-dogs': stanford_dogs, 'toy-birds': cub}
-
-
-def hold_out(records: list[Record], share: float, seed: int) -> dict[str, list[Record]]:
-    """Split records into train, val and test: of every class, ``share`` of its training images, at least 1, go to val.
-
-    The legacy ``RandomState`` is the one NumPy generator whose stream is frozen for good, on every platform.
-
-    Raises:
-        InputError: a class with fewer than 2 training images, or none at all.
-    """
-    test = [record for record in records if record.split == 'test']
-    splits: dict[str, list[Record]] = dict(train=[], val=[], test=test)
-    random = np.random.RandomState(seed)
-    by_label: dict[int, list[Record]] = {}
-    for record in records:
-        if record.split == 'train':
-            by_label.setdefault(record.label, []).append(record)
-    for label in sorted({record.label for record in records}):
-        members = by_label.get(label, [])
-        if len(members) < 2:
-            raise InputError('the official split', expected='at least 2 training images of every class',
-                             found=f'{len(members)} of class {label + 1}', remedy='add images, or take the class out')
-        order = random.permutation(len(members))
-        count = max(1, round(share * len(members)))
-        splits['val'] += [members[i] for i in order[:count]]
-        splits['train'] += [members[i] for i in order[count:]]
-    return {split: sorted(rows, key=lambda record: record.id) for split, rows in splits.items()}
-
-
-def check_records(records: list[Record]) -> None:
-    """Every image is there once, by its name without the extension (the name of its crops), and some are for testing.
-
-    Raises:
-        InputError: names both records; or no test image.
-    """
-    if not any(record.split == 'test' for record in records):
-        raise InputError('the official split', expected='test images', found='none',
-                         remedy='mark some images as test images in the official list')
-    seen: dict[str, Record] = {}
-    for record in records:
-        other = seen.setdefault(os.path.splitext(record.file)[0], record)
-        if other is not record:
-            raise InputError(record.source, expected='every image once', remedy='take one of the two out of the lists',
-                             found=f'{record.file} (image {record.id}, {record.split}) after {other.file} '
-                                   f'(image {other.id}, {other.split})')
-
-
-def with_images(raw: RawDataset) -> RawDataset:
-    """Without the classes that no image has, as in a subset of CUB with the complete ``classes.txt``."""
-    used = sorted({record.label for record in raw.records})
-    if len(used) < len(raw.categories):
-        print(f'{len(raw.categories) - len(used)} of {len(raw.categories)} classes have no image and are left out')
-    label = {old: new for new, old in enumerate(used)}
-    return replace(raw, categories=[raw.categories[i] for i in used],
-                   records=[replace(record, label=label[record.label]) for record in raw.records])
+_SHARD = 1000  # images
 
 
 def to_coco(records: list[Record], categories: list[dict]) -> tuple[dict, dict[str, int], list[dict]]:
@@ -118,26 +69,64 @@ def to_coco(records: list[Record], categories: list[dict]) -> tuple[dict, dict[s
     content['categories'] = categories
     for row, record in zip(content['images'], records):
         row['category_id'] = record.label + 1
+    for row in content['annotations']:
+        row['area'] = row['bbox'][2] * row['bbox'][3]  # sahi's is cut to a whole number
     annotated = sum(len(record.xyxy) for record in records)
     counts = dict(images=len(records), boxes=len(content['annotations']), boxes_annotated=annotated,
                   multi_object=sum(len(record.xyxy) > 1 for record in records), clipped=clipped,
-                  dropped_boxes=len(dropped))
+                  dropped_boxes=len(dropped), quarantined=0)
     return content, counts, dropped
 
 
-def _read_back(path: Path, counts: dict[str, int]) -> None:
-    """Let pycocotools index the file: what it finds must be what was written."""
+def _read_back(content: dict) -> None:
+    """Let pycocotools index what will be written: it must find all of it."""
     from pycocotools.coco import COCO
 
     with contextlib.redirect_stdout(io.StringIO()):
-        found = COCO(str(path))
-    read, written = (len(found.getImgIds()), len(found.getAnnIds())), (counts['images'], counts['boxes'])
+        found = COCO()
+        found.dataset = content
+        found.createIndex()
+    read = [len(found.getImgIds()), len(found.getAnnIds())]
+    written = [len(content['images']), len(content['annotations'])]
     if read != written:
-        raise RuntimeError(f'{path}: pycocotools finds {read} (images, boxes), not the {written} written')
+        raise RuntimeError(f'pycocotools finds {read} (images, annotations), not the {written} to be written')
+
+
+def _shard(entries: list[Entry], dataset: str, root: Path, categories: list[dict], annotation_only: bool, verify: bool,
+           strict: bool) -> dict:
+    """By split, the COCO rows, counts and quarantine of a few images."""
+    reader, records = READERS[dataset], {split: [] for split in coco.SPLITS}
+    damaged: list[dict] = []
+    for entry in entries:
+        try:
+            record = reader.record(root, entry, annotation_only)
+            if verify and not annotation_only:
+                images.decode(root / reader.IMAGES / entry.file)
+        except DamagedError as error:
+            if strict:
+                raise
+            damaged.append(quarantine.row(entry.file, entry.split, error, root))
+        else:
+            records[entry.split].append(record)
+    done = {}
+    for split, part in records.items():
+        content, counts, dropped = to_coco(part, categories)
+        _read_back(content)
+        done[split] = dict(images=content['images'], annotations=content['annotations'], counts=counts, dropped=dropped)
+    return dict(splits=done, quarantined=damaged,
+                rescaled=[record.rescaled for part in records.values() for record in part if record.rescaled])
+
+
+def _rows(finished: list[Path], split: str, key: str) -> Iterator[dict]:
+    """Rows of all shards; annotations numbered through."""
+    number = itertools.count(1)
+    for path in finished:
+        for row in manifest.read_json(path)['splits'][split][key]:
+            yield row if key == 'images' else dict(row, id=next(number))
 
 
 def _table(summary: dict) -> str:
-    columns = ('images', 'boxes', 'boxes_annotated', 'multi_object', 'clipped', 'dropped_boxes')
+    columns = ('images', 'boxes', 'boxes_annotated', 'multi_object', 'clipped', 'dropped_boxes', 'quarantined')
     total = {key: sum(counts[key] for counts in summary['splits'].values()) for key in columns}
     lines = [f'{summary["dataset"]}: {summary["classes"]} classes'
              + (', annotations only' if summary['annotation_only'] else ''),
@@ -149,25 +138,47 @@ def _table(summary: dict) -> str:
     return '\n'.join(lines) + '\n'
 
 
-def _write(dataset: str, raw: RawDataset, share: float, seed: int, folder: Path) -> None:
-    check_records(raw.records)
-    raw = with_images(raw)
-    categories = [dict(id=number, **row) for number, row in enumerate(raw.categories, start=1)]
-    summary = dict(dataset=dataset, classes=len(categories), splits={}, dropped=[], rescaled=raw.rescaled,
-                   annotation_only=raw.images is None)
-    for split, records in hold_out(raw.records, share, seed).items():
-        content, counts, dropped = to_coco(records, categories)
-        manifest.write_json(folder / f'{split}.json', content)
-        _read_back(folder / f'{split}.json', counts)
-        summary['splits'][split] = counts
-        summary['dropped'] += dropped
+def _write(dataset: str, index: Index, finished: list[Path], annotation_only: bool, folder: Path) -> None:
+    """Put the shards together."""
+    categories = _categories(index)
+    summary: dict = dict(dataset=dataset, classes=len(categories), splits={split: Counter() for split in coco.SPLITS},
+                         dropped=[], rescaled=[], annotation_only=annotation_only)
+    damaged, trained = [], np.zeros(len(categories), int)
+    for shard in map(manifest.read_json, finished):
+        for split, part in shard['splits'].items():
+            summary['splits'][split].update(part['counts'])
+            summary['dropped'] += part['dropped']
+        for row in shard['splits']['train']['images']:
+            trained[row['category_id'] - 1] += 1
+        for row in shard['quarantined']:
+            summary['splits'][row['split']]['quarantined'] += 1
+            damaged.append(row)
+        summary['rescaled'] += shard['rescaled']
+    quarantine.write(folder, len(index.files), damaged)
+    if empty := [split for split, counts in summary['splits'].items() if not counts['images']]:
+        raise InputError(quarantine.NAME, expected='an undamaged image in every split', found=f'none in {empty[0]}',
+                         remedy='replace the damaged images; the first is ' + damaged[0]['file'])
+    if not trained.all():
+        name = categories[int(trained.argmin())]['name']
+        raise InputError(quarantine.NAME, expected='an undamaged training image of every class',
+                         found=f'none of {name}',
+                         remedy=f'replace the damaged images; the first is {damaged[0]["file"]}')
+    for split in coco.SPLITS:
+        manifest.write_json_rows(folder / f'{split}.json', dict(
+            categories=categories, images=_rows(finished, split, 'images'),
+            annotations=_rows(finished, split, 'annotations')))
     manifest.write_json(folder / 'summary.json', summary)
     (folder / 'summary.txt').write_text(_table(summary), encoding='utf-8')
     print(_table(summary), end='')
 
 
-def convert(dataset: str, raw: Path, out: Path, *, annotation_only: bool = False, val_share: float = 0.1,
-            seed: int = 0) -> bool:
+def _categories(index: Index) -> list[dict]:
+    return [dict(id=number, **row) for number, row in enumerate(index.categories, start=1)]
+
+
+def convert(dataset: str, raw: Path, out: Path, *, annotation_only: bool = False, verify: bool = False,
+            val_share: float = 0.1, seed: int = 0, strict: bool = False, max_bad: float = 0.01,
+            engine: shards.Engine | None = None) -> bool:
     """Convert a raw dataset to COCO.
 
     Args:
@@ -175,8 +186,11 @@ def convert(dataset: str, raw: Path, out: Path, *, annotation_only: bool = False
         raw: folder of the unpacked dataset or of its official archives.
         out: folder to write, see docs/formats.md.
         annotation_only: do without images (dogs only); sizes come from the XML.
+        verify: decode every image, to find the damaged ones now; otherwise only headers are read.
         val_share: share of every class's training images held out as val, at least one image.
         seed: of the choice of val.
+        strict, max_bad: see `quarantine.settle`.
+        engine: who works; None: a process per CPU.
     Returns:
         whether anything was written (False: up to date).
     """
@@ -193,23 +207,25 @@ def convert(dataset: str, raw: Path, out: Path, *, annotation_only: bool = False
         found[reader.IMAGES].resolve(), out.absolute().parent.resolve() / out.name)
 
     def build(folder: Path) -> None:
-        root = reader.unpack(found, folder / 'raw') if packed else next(iter(found.values())).parent
-        content = reader.read(root, annotation_only)
-        _write(dataset, _relative(content, root), val_share, seed, folder)
-        if content.images is not None:
-            manifest.link(folder / 'images', target or os.path.relpath(content.images, folder))
+        root = (reader.unpack(found, folder / 'raw') if packed else next(iter(found.values())).parent).absolute()
+        index = reader.index(root, annotation_only)
+        check_index(index)
+        index = with_images(index)
+        entries = index.entries(hold_out(index.labels, index.test, val_share, seed))
+        finished = shards.run(_shard, entries, (dataset, root, _categories(index), annotation_only, verify, strict),
+                              folder / '.shards', size=_SHARD, total=len(index.files), title='convert', engine=engine)
+        _write(dataset, index, finished, annotation_only, folder)
+        shutil.rmtree(folder / '.shards')
+        if not annotation_only:
+            manifest.link(folder / 'images', target or os.path.relpath(root / reader.IMAGES, folder))
 
-    built = manifest.produce(out, 'convert', dict(dataset=dataset, annotation_only=annotation_only, val_share=val_share,
-                                                  seed=seed), found, build, packages=('sahi', 'pycocotools', 'scipy'))
+    parameters = dict(dataset=dataset, annotation_only=annotation_only, verify=verify, val_share=val_share, seed=seed)
+    built = manifest.produce(out, 'convert', parameters, found, build, resume=True,
+                             packages=('pillow', 'pycocotools', 'sahi', 'scipy', 'simplejpeg'))
     if target:
         manifest.link(out / 'images', target)
+    quarantine.settle(out, 'convert', max_bad=max_bad, strict=strict)
     return built
-
-
-def _relative(raw: RawDataset, root: Path) -> RawDataset:
-    """Name sources relative to RAW, so that the summary has the same bytes wherever the data lie."""
-    records = [replace(record, source=os.path.relpath(record.source, root)) for record in raw.records]
-    return replace(raw, records=records)
 
 
 @command
@@ -222,9 +238,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--annotation-only', action='store_true', help='convert without images (dogs)')
     parser.add_argument('--val-share', type=float, default=0.1, help='of every class\'s train images; default: 0.1')
     parser.add_argument('--seed', type=int, default=0, help='of the choice of val; default: 0')
+    parser.add_argument('--verify', action='store_true', help='decode every image, not its header alone')
+    shards.add_arguments(parser)
+    quarantine.add_arguments(parser)
     args = parser.parse_args(argv)
-    convert(args.dataset, args.raw, args.out, annotation_only=args.annotation_only, val_share=args.val_share,
-            seed=args.seed)
+    convert(args.dataset, args.raw, args.out, annotation_only=args.annotation_only, verify=args.verify,
+            val_share=args.val_share, seed=args.seed, strict=args.strict, max_bad=args.max_bad,
+            engine=shards.Engine(args.workers, args.scheduler))
 
 
 if __name__ == '__main__':

@@ -5,15 +5,20 @@ are nowhere but in the images. RAW may be ``CUB_200_2011`` itself, the folder it
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+import codecs
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data_converters import archives
-from data_converters.records import RawDataset, Record, official_file
-from pipelines.core import boxes, images
+from data_converters.records import Entry, Index, Record, image_size, official_file
+from pipelines.core import boxes
 from pipelines.core.errors import InputError
 
 IMAGES = 'images'
@@ -43,61 +48,129 @@ def unpack(found: dict[str, Path], into: Path) -> Path:
     return into / 'CUB_200_2011' if (into / 'CUB_200_2011').is_dir() else into
 
 
-def read(root: Path, annotation_only: bool = False) -> RawDataset:
-    """Read the unpacked dataset.
+def index(root: Path, annotation_only: bool = False) -> Index:
+    """The images of ``images.txt``, with what the other tables say of them.
 
     Raises:
-        InputError: wrong or missing rows, with file and line; a missing or damaged image.
+        InputError: wrong or missing rows, with file and line.
     """
-    from tqdm import tqdm
-
     found = sources(root, annotation_only)
-    files = _table(found['images.txt'], 1, str)
-    tables = {name: _table(found[name], columns, kind, expected_ids=set(files)) for name, columns, kind in (
-        ('bounding_boxes.txt', 4, float), ('image_class_labels.txt', 1, int), ('train_test_split.txt', 1, int))}
-    classes = _table(found['classes.txt'], 1, str)
-    if sorted(classes) != list(range(1, len(classes) + 1)):
-        raise InputError(found['classes.txt'], expected=f'ids 1 to {len(classes)}', found='others', remedy=_AGAIN)
-    records = []
-    for i, (line, (name,)) in tqdm(sorted(files.items()), desc='reading images', unit='image'):
-        file = official_file(name, f'{found["images.txt"]}:{line}')
-        if not (found[IMAGES] / file).is_file():
-            raise InputError(found[IMAGES] / file, expected=f'an image (line {line} of images.txt)',
-                             found='nothing', remedy=_AGAIN)
-        (box_line, xywh), (label_line, (label,)), (split_line, (train,)) = (tables[name][i] for name in tables)
-        if label not in classes:
-            raise InputError(f'{found["image_class_labels.txt"]}:{label_line}',
-                             expected=f'a class from 1 to {len(classes)}', found=str(label), remedy=_AGAIN)
-        if train not in (0, 1):
-            raise InputError(f'{found["train_test_split.txt"]}:{split_line}', expected='0 (test) or 1 (train)',
-                             found=str(train), remedy=_AGAIN)
-        records.append(Record(i, file, images.size(found[IMAGES] / file), label - 1, boxes.xywh_to_xyxy(xywh),
-                              'train' if train else 'test', f'{found["bounding_boxes.txt"]}:{box_line}'))
-    categories = [dict(name=folder.partition('.')[2] or folder, supercategory='bird')
-                  for _, (_, (folder,)) in sorted(classes.items())]
-    return RawDataset(categories, records, found[IMAGES])
+    files, classes = (_table(found[name], 1, str) for name in ('images.txt', 'classes.txt'))
+    boxed, labelled, split = (_table(found[name], columns, kind, expected_ids=files.ids) for name, columns, kind in (
+        ('bounding_boxes.txt', 4, float), ('image_class_labels.txt', 1, int), ('train_test_split.txt', 1, int)))
+    if classes.ids.tolist() != list(range(1, len(classes.ids) + 1)):
+        raise InputError(found['classes.txt'], expected=f'ids 1 to {len(classes.ids)}', found='others', remedy=_AGAIN)
+    for name, table, expected, low, high in (
+            ('image_class_labels.txt', labelled, f'a class from 1 to {len(classes.ids)}', 1, len(classes.ids)),
+            ('train_test_split.txt', split, '0 (test) or 1 (train)', 0, 1)):
+        value = table.values[:, 0]
+        if (bad := np.flatnonzero((value < low) | (value > high))).size:
+            raise InputError(f'{found[name]}:{table.lines[bad[0]]}', expected=expected, found=f'{value[bad[0]]:.0f}',
+                             remedy=_AGAIN)
+    categories = [dict(name=folder.partition('.')[2] or folder, supercategory='bird') for folder in classes.values]
+    return Index(categories, files.ids, files.values, labelled.values[:, 0].astype(int) - 1, split.values[:, 0] == 0,
+                 boxes.xywh_to_xyxy(boxed.values), boxed.lines)
 
 
-def _table(path: Path, columns: int, kind: Callable[[str], Any],
-           expected_ids: set[int] | None = None) -> dict[int, tuple[int, list]]:
-    """Rows of a table by image (or class) id, each with its line number."""
-    rows: dict[int, tuple[int, list]] = {}
-    for line, text in enumerate(path.read_text(encoding='utf-8').splitlines(), start=1):
-        cells = text.split()
+def record(root: Path, entry: Entry, annotation_only: bool = False) -> Record:
+    """Read the image's size, all that no table has.
+
+    Raises:
+        InputError: no image.
+        DamagedError: its header is damaged.
+    """
+    size = image_size(root / IMAGES / entry.file, 'it is in images.txt', _AGAIN)
+    return Record(entry.id, entry.file, entry.label, size, np.array([entry.xyxy]), f'bounding_boxes.txt:{entry.line}')
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Rows by image (or class) id, in rising order.
+
+    Args:
+        ids: (N,).
+        lines: (N,) of the file.
+        values: N names, or (N, columns) numbers.
+    """
+    ids: NDArray[np.int64]
+    lines: NDArray[np.int64]
+    values: Any
+
+
+def _table(path: Path, columns: int, kind: type, expected_ids: NDArray[np.int64] | None = None) -> _Table:
+    """Read a table.
+
+    A byte order mark, CRLF and blank lines change no row; they are read over, counted and said.
+
+    Args:
+        kind: of the values: str (one name), int or float.
+        expected_ids: the ids that it has to have, sorted.
+    """
+    ids, lines, names, numbers, repaired = array('q'), array('q'), [], array('d'), Counter()
+    for line, text in _lines(path, repaired):
+        cells = text.strip().split(None, columns if kind is str else -1)  # a name may have blanks
         if not cells:
+            repaired['blank line'] += 1
             continue
         try:
-            number, values = int(cells[0]), [kind(cell) for cell in cells[1:]]
-            good = len(values) == columns and number not in rows and (kind is not float or np.isfinite(values).all())
+            number, *values = _number(int, cells[0]), *(_number(kind, cell) for cell in cells[1:])
+            good = len(values) == columns and number > 0
         except ValueError:
             good = False
         if not good:
             raise InputError(f'{path}:{line}', expected=f'a new id and {columns} value{"s"[:columns > 1]}',
-                             found=repr(text), remedy=_AGAIN)
-        rows[number] = (line, values)
-    if expected_ids is not None and set(rows) != expected_ids:
-        odd = min(set(rows) ^ expected_ids)
-        raise InputError(path, expected='a row for every id of images.txt, and no other',
-                         found=f'no row for image {odd}' if odd in expected_ids else f'image {odd}, unknown there',
+                             found=f'{text.rstrip()!r:.120}', remedy=_AGAIN)
+        ids.append(number)
+        lines.append(line)
+        if kind is str:
+            names.append(official_file(values[0], f'{path}:{line}'))
+        else:
+            numbers.extend(values)
+    if repaired:
+        print(f'{path.name}: read over {", ".join(f"{what} ({n})" for what, n in repaired.items())}')
+    if not ids:
+        raise InputError(path, expected='rows', found='none', remedy=_AGAIN)
+    order = np.argsort(ids, kind='stable')
+    table = _Table(np.asarray(ids)[order], np.asarray(lines)[order],
+                   [names[i] for i in order] if kind is str else np.asarray(numbers).reshape(-1, columns)[order])
+    if (twice := np.flatnonzero(np.diff(table.ids) == 0)).size:
+        first, again = table.lines[twice[0]:twice[0] + 2]
+        raise InputError(f'{path}:{again}', expected='a new id', found=f'{table.ids[twice[0]]}, as in line {first}',
                          remedy=_AGAIN)
-    return rows
+    if expected_ids is not None and not np.array_equal(table.ids, expected_ids):
+        odd = int(np.setxor1d(table.ids, expected_ids)[0])
+        place = np.searchsorted(table.ids, odd)
+        where, found = (path, f'no row for image {odd}') if odd in expected_ids else (
+            f'{path}:{table.lines[place]}', f'image {odd}, unknown there')
+        raise InputError(where, expected='a row for every id of images.txt, and no other', found=found, remedy=_AGAIN)
+    return table
+
+
+def _lines(path: Path, repaired: Counter) -> Iterator[tuple[int, str]]:
+    """Numbered lines of a UTF-8 file; counts a byte order mark and CRLF."""
+    try:
+        stream = path.open('rb')
+    except IsADirectoryError:
+        raise InputError(path, expected='a table', found='a folder', remedy=_AGAIN) from None
+    with stream:
+        for line, content in enumerate(stream, start=1):
+            if line == 1 and content.startswith(codecs.BOM_UTF8):
+                repaired['byte order mark'] += 1
+                content = content.removeprefix(codecs.BOM_UTF8)
+            if content.endswith((b'\r\n', b'\r')):
+                repaired['CRLF'] += 1
+            try:
+                yield line, content.decode()
+            except UnicodeDecodeError as error:
+                raise InputError(f'{path}:{line}', expected='UTF-8', found=repr(content[error.start:error.end]),
+                                 remedy=_AGAIN) from None
+
+
+def _number(kind: type, cell: str) -> Any:
+    """A cell as ``kind``; Python would read 1_0, other alphabets' digits, nan and inf as well."""
+    if kind is str:
+        return cell
+    value = kind(cell)
+    if not (cell.isascii() and '_' not in cell and abs(value) < 1e9):
+        raise ValueError
+    return value

@@ -6,18 +6,25 @@ is what counts; the class of an image is its folder, in the order of the labels 
 """
 from __future__ import annotations
 
+import itertools
+import os
+import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from data_converters import archives
-from data_converters.records import RawDataset, Record, official_file
-from pipelines.core import images
-from pipelines.core.errors import InputError
+from data_converters import archives, mat_list
+from data_converters.records import Entry, Index, Record, image_size, official_file
+from pipelines.core import boxes, images
+from pipelines.core.errors import DamagedError, InputError
 
 IMAGES = 'Images'
 DOWNLOAD = 'official files: http://vision.stanford.edu/aditya86/ImageNetDogs/'
 _AGAIN = f'unpack the official archives again; {DOWNLOAD}'
+_WHOLE = re.compile(r'-?[0-9]{1,6}(\.0*)?')
+_XML_BYTES = 1 << 18
 
 
 def sources(raw: Path, annotation_only: bool = False) -> dict[str, Path]:
@@ -35,79 +42,87 @@ def unpack(found: dict[str, Path], into: Path) -> Path:
     return into
 
 
-def read(root: Path, annotation_only: bool = False) -> RawDataset:
-    """Read the unpacked dataset.
+def index(root: Path, annotation_only: bool = False) -> Index:
+    """The images in the lists of an unpacked dataset: train, then test, in the lists' order.
 
-    Args:
-        root: with ``Images``, ``Annotation`` and ``lists``.
-        annotation_only: take image sizes from the XML and do not look for images. Otherwise an image's own header
-            counts: where the XML disagrees, its boxes are scaled to the image and the file is listed in ``rescaled``.
     Raises:
-        InputError: a missing list, image or XML, a damaged file, or lists at odds with the folders.
+        InputError: a missing list, or lists at odds with each other.
     """
-    from tqdm import tqdm
-
-    rows = [(split, *row) for split in ('train', 'test') for row in _read_list(root / 'lists' / f'{split}_list.mat')]
-    folders = _folders_in_order(rows, root / 'lists')
-    present = {} if annotation_only else _present(root / IMAGES)
-    records, rescaled, seen = [], [], {}
-    for split, file, _ in tqdm(rows, desc='reading annotations', unit='image'):
-        if seen.setdefault(file, split) != split:
-            raise InputError(root / 'lists', expected='an image in one of train and test', found=f'{file} in both',
-                             remedy=_AGAIN)
-        folder, name = file.split('/')
-        xml = root / 'Annotation' / folder / Path(name).stem
-        if not annotation_only and name not in present.get(folder, ()):
-            raise InputError(root / IMAGES / file, expected='an image (it is in the lists)', found='nothing',
-                             remedy=_AGAIN)
-        xyxy, size = _read_xml(xml)
-        if not annotation_only:
-            real = images.size(root / IMAGES / file)
-            if real != size:
-                xyxy, note = xyxy * np.tile(np.divide(real, size), 2), f'{size[0]} x {size[1]} in the XML'
-                rescaled.append(f'{file}: {real[0]} x {real[1]} pixels, {note}')
-                size = real
-        records.append(Record(len(records) + 1, file, size, folders.index(folder), xyxy, split, str(xml)))
+    rows = {split: _read_list(root / 'lists' / f'{split}_list.mat') for split in ('train', 'test')}
+    folders = _folders_in_order(itertools.chain.from_iterable(rows.values()), root / 'lists')
+    label = {folder: number for number, folder in enumerate(folders)}
+    files = [file for part in rows.values() for file, _ in part]
     categories = [dict(name=folder.partition('-')[2], supercategory='dog', wnid=folder.partition('-')[0])
                   for folder in folders]
-    return RawDataset(categories, records, None if annotation_only else root / IMAGES, rescaled)
+    return Index(categories, np.arange(1, len(files) + 1), files,
+                 np.array([label[file.split('/')[0]] for file in files]), np.arange(len(files)) >= len(rows['train']))
 
 
-def _present(folder: Path) -> dict[str, set[str]]:
-    return {entry.name: {file.name for file in entry.iterdir()} for entry in folder.iterdir() if entry.is_dir()}
+def record(root: Path, entry: Entry, annotation_only: bool = False) -> Record:
+    """Read what belongs to one image.
+
+    Args:
+        root: with ``Images`` and ``Annotation``.
+        annotation_only: take the size from the XML and do not look for the image. Otherwise the image's own header
+            counts: where the XML disagrees, its boxes are turned as EXIF turns the image, or scaled to it.
+    Raises:
+        InputError: no XML or no image.
+        DamagedError: one of them is damaged.
+    """
+    stem = os.path.splitext(entry.file)[0]
+    xyxy, size = _read_xml(root / 'Annotation' / stem)
+    rescaled = None
+    if not annotation_only:
+        path = root / IMAGES / entry.file
+        real = image_size(path, 'it is in the lists', _AGAIN)
+        if real == size[::-1] != size and (turned := images.orientation(path)) >= 5:
+            rescaled = f'{entry.file}: {real[0]} x {real[1]} pixels, turned by its EXIF, as its boxes now are'
+            xyxy, size = boxes.turn(xyxy, size, turned), real
+        elif real != size:
+            rescaled = f'{entry.file}: {real[0]} x {real[1]} pixels, {size[0]} x {size[1]} in the XML'
+            xyxy, size = xyxy * np.tile(np.divide(real, size), 2), real
+    return Record(entry.id, entry.file, entry.label, size, xyxy, f'Annotation/{stem}', rescaled)
 
 
 def _read_list(path: Path) -> list[tuple[str, int]]:
     """(file, 1-based label) of every row of a list."""
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
     if not path.is_file():
         raise InputError(path, expected='the official list', found='nothing', remedy=_AGAIN)
     try:
-        content = loadmat(path, variable_names=('file_list', 'labels'))
-        files = [str(cell.item()) for cell in content['file_list'].ravel()]
-        labels = content['labels'].ravel().astype(int).tolist()
-    except (MatReadError, KeyError, ValueError, TypeError, NotImplementedError) as error:
-        raise InputError(path, expected='a .mat file with file_list and labels',
-                         found=f'{type(error).__name__}: {error}', remedy=_AGAIN) from None
+        files, labels = mat_list.read(path)
+    except ValueError as error:
+        raise InputError(path, expected='a .mat file with file_list and labels', found=str(error),
+                         remedy=_AGAIN) from None
     if len(files) != len(labels) or not files:
         raise InputError(path, expected='one label per file', found=f'{len(files)} files, {len(labels)} labels',
                          remedy=_AGAIN)
-    for file in files:
-        if official_file(file, str(path)).count('/') != 1 or '-' not in file:
-            raise InputError(path, expected='<wnid>-<breed>/<image>', found=file, remedy=_AGAIN)
-    return list(zip(files, labels))
+    rows: dict[str, int] = {}
+    for number, (file, label) in enumerate(zip(files, labels), start=1):
+        where = f'{path}, row {number}'
+        if not (abs(label) < 1e9 and label == int(label)):
+            raise InputError(where, expected='whole numbers as labels', found=str(label), remedy=_AGAIN)
+        folder, slash, name = official_file(file or '', where).partition('/')
+        if not slash or '/' in name or not all(folder.partition('-')):
+            raise InputError(where, expected='<wnid>-<breed>/<image>', found=file, remedy=_AGAIN)
+        if rows.setdefault(file, number) != number:
+            raise InputError(where, expected='every image once', found=f'{file}, as in row {rows[file]}', remedy=_AGAIN)
+    return list(zip(rows, map(int, labels)))
 
 
-def _folders_in_order(rows: list[tuple[str, str, int]], lists: Path) -> list[str]:
+def _folders_in_order(rows: Iterable[tuple[str, int]], lists: Path) -> list[str]:
     """Breed folders by label, checked to be one to one."""
-    pairs = {(label, file.split('/')[0]) for _, file, label in rows}
-    labels, folders = sorted(label for label, _ in pairs), [folder for _, folder in sorted(pairs)]
-    if labels != list(range(1, len(labels) + 1)) or len(set(folders)) != len(folders):
-        raise InputError(lists, expected='labels 1 to N, one per breed folder',
-                         found=f'{len(set(labels))} labels for {len(set(folders))} folders', remedy=_AGAIN)
-    return folders
+    label_of: dict[str, int] = {}
+    folder_of: dict[int, str] = {}
+    for file, label in rows:
+        folder = file.split('/')[0]
+        if folder_of.setdefault(label, folder) != folder or label_of.setdefault(folder, label) != label:
+            raise InputError(lists, expected='labels 1 to N, one per breed folder', remedy=_AGAIN,
+                             found=f'label {label} for {file}, and {label_of.get(folder, folder_of[label])} before')
+    odd = next((label for label in sorted(folder_of) if not 0 < label <= len(folder_of)), None)
+    if odd is not None:
+        raise InputError(lists, expected=f'labels 1 to {len(folder_of)}, one per breed folder', remedy=_AGAIN,
+                         found=f'label {odd} of {folder_of[odd]}')
+    return [folder_of[label] for label in sorted(folder_of)]
 
 
 def _read_xml(path: Path) -> tuple[np.ndarray, tuple[int, int]]:
@@ -115,19 +130,48 @@ def _read_xml(path: Path) -> tuple[np.ndarray, tuple[int, int]]:
     from defusedxml import DefusedXmlException, ElementTree
 
     try:
-        tree = ElementTree.fromstring(path.read_bytes())
-        size = int(tree.findtext('size/width', '')), int(tree.findtext('size/height', ''))
-        inclusive = [[int(float(box.findtext(key, ''))) for key in ('xmin', 'ymin', 'xmax', 'ymax')]
-                     for box in tree.iterfind('object/bndbox')]
-    except FileNotFoundError:
+        with path.open('rb') as stream:
+            content = stream.read(_XML_BYTES + 1)
+        if len(content) > _XML_BYTES:
+            raise DamagedError(path, expected=f'XML of at most {_XML_BYTES:,} bytes', found='more', remedy=_AGAIN)
+        tree = ElementTree.fromstring(content, forbid_dtd=True)
+    except (FileNotFoundError, IsADirectoryError):
         raise InputError(path, expected='the XML of an image in the lists', found='nothing', remedy=_AGAIN) from None
     except ElementTree.ParseError as error:
-        raise InputError(f'{path}:{error.position[0]}', expected='well-formed XML', found=str(error),
-                         remedy=_AGAIN) from None
-    except (ValueError, DefusedXmlException) as error:
-        raise InputError(path, expected='whole numbers for size and boxes, and no entities',
-                         found=str(error) or 'entities', remedy=_AGAIN) from None
-    if min(size) <= 0 or not inclusive:
-        raise InputError(path, expected='a size and at least one object',
-                         found=f'size {size}, {len(inclusive)} objects', remedy=_AGAIN)
-    return np.array(inclusive, float) + (0, 0, 1, 1), size
+        raise DamagedError(f'{path}:{error.position[0]}', expected='well-formed XML', found=str(error),
+                           remedy=_AGAIN) from None
+    except DefusedXmlException as error:
+        raise DamagedError(path, expected='XML without DTD and entities', found=str(error), remedy=_AGAIN) from None
+    except (ValueError, LookupError) as error:
+        raise DamagedError(path, expected='XML in an encoding that can be read', found=str(error),
+                           remedy=_AGAIN) from None
+    objects = tree.findall('object')
+    if not objects:
+        raise DamagedError(path, expected='a size and at least one object', found='no object', remedy=_AGAIN)
+    width, height = _numbers(path, 'size', tree, 'size', ('width', 'height'))
+    if min(width, height) <= 0:
+        raise DamagedError(f'{path}, size', expected='pixels', found=f'{width} x {height}', remedy=_AGAIN)
+    inclusive = [_numbers(path, f'object {number} bndbox', each, 'bndbox', ('xmin', 'ymin', 'xmax', 'ymax'))
+                 for number, each in enumerate(objects, start=1)]
+    for number, (x1, y1, x2, y2) in enumerate(inclusive, start=1):
+        if x2 < x1 or y2 < y1:
+            axis = 'x' if x2 < x1 else 'y'
+            raise DamagedError(f'{path}, object {number} bndbox', expected=f'{axis}max from {axis}min on',
+                               found=f'{[x1, y1, x2, y2]}', remedy=_AGAIN)
+    return np.array(inclusive, float) + (0, 0, 1, 1), (width, height)
+
+
+def _numbers(path: Path, shown: str, parent: Any, tag: str, keys: tuple[str, ...]) -> list[int]:
+    """The whole numbers in the children ``keys`` of the one child ``tag``; each has to be there once."""
+    children = parent.findall(tag)
+    if len(children) != 1:
+        raise DamagedError(f'{path}, {shown}', expected='it once', found=f'{len(children)} times', remedy=_AGAIN)
+    texts = {key: [] for key in keys}
+    for child in children[0]:
+        if child.tag in texts:
+            texts[child.tag].append(child.text or '')
+    for key, found in texts.items():
+        if len(found) != 1 or not _WHOLE.fullmatch(found[0].strip()):
+            raise DamagedError(f'{path}, {shown} {key}', expected='one whole number of up to 6 digits',
+                               found=', '.join(f'{text!r:.40}' for text in found) or 'nothing', remedy=_AGAIN)
+    return [int(float(texts[key][0])) for key in keys]

@@ -120,7 +120,7 @@ def _write_mat(path: Path, files: list[str], labels: list[int]) -> None:
     path.write_bytes(b'MATLAB 5.0 MAT-file, drawn by data_converters.toy'.ljust(116) + stream.getvalue()[116:])
 
 
-def _write_dogs(pictures: list[Picture], out: Path) -> None:
+def write_dogs(pictures: list[Picture], out: Path) -> None:
     """Stanford Dogs' layout. As in the original, about 3 % of the XML files say ``%s`` for folder and file name."""
     rows: dict[str, list[tuple[str, int]]] = dict(file=[], train=[], test=[])
     for picture in pictures:
@@ -192,7 +192,7 @@ def toy(dataset: str, out: Path, *, seed: int = 0, classes: int = 6, train: int 
         pictures = [draw(kind, number, number < train, partial(draw_animal, kinds[kind]), seed=seed,
                          two=dogs and (number + kind) % 7 == 3)
                     for kind, number in tqdm(jobs, desc='drawing', unit='image')]
-        (_write_dogs if dogs else _write_birds)(pictures, folder)
+        (write_dogs if dogs else _write_birds)(pictures, folder)
 
     return manifest.produce(out, 'toy', dict(dataset=dataset, seed=seed, classes=classes, train=train, test=test), {},
                             build, packages=('numpy', 'pillow', 'simplejpeg'))

@@ -11,33 +11,37 @@ Which box, by split (--boxes): `gt` is the largest annotated one, `det` the best
 images are cut by annotated boxes and test images by detected ones, as in use. So are val images: val chooses the epoch
 for test, and has to look like it. An image without a detection is taken whole, marked `fallback` and counted.
 
-Lists: OUT/{full,box,square}_{train,val,test}.json, see docs/formats.md. The result does not depend on --workers.
+Lists: OUT/{full,box,square}_{train,val,test}.json, see docs/formats.md. A damaged image is left out and listed in
+quarantine.json. The result does not depend on who works: --workers processes, or a Dask cluster (--scheduler).
 """
 from __future__ import annotations
 
 import argparse
-import json
+import contextlib
+import itertools
 import os
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 
-from pipelines.core import boxes, coco, images, lineage, manifest
-from pipelines.core.errors import InputError, command
+from pipelines.core import boxes, coco, coco_stream, images, lineage, manifest, quarantine, shards
+from pipelines.core.errors import DamagedError, InputError, command
 
 KINDS = ('full', 'box', 'square')
 DEFAULT_BOXES = 'train=gt,val=det,test=det'
-_CHUNK = 16
+_SHARD = 250  # images
 
 
 @dataclass(frozen=True)
 class Job:
     """One image to cut. ``row`` is its lineage so far; ``box`` is xyxy in pixels, None for the whole image."""
-    source: Path
+    file: str
     size: tuple[int, int]
     box: tuple[float, ...] | None
     row: dict
@@ -80,17 +84,24 @@ def plan(box: tuple[float, ...] | None, image_wh: tuple[int, int], style: Style)
                 square=boxes.whole_pixels(boxes.square(xyxy, image_wh)[0], image_wh))
 
 
-def _cut(jobs: list[Job], style: Style) -> list[dict[str, dict]]:
-    """Cut a few images; the rows of each, by kind."""
+def _cut(jobs: list[Job], style: Style, source: Path, strict: bool) -> list[dict]:
+    """Cut a few images: for each, its rows by kind, or its row of the quarantine."""
+    cv2.setNumThreads(1)  # the processes are the parallel part
     done = []
     for job in jobs:
-        pixels = images.decode(job.source)
+        try:
+            pixels = images.decode(source / job.file)
+        except DamagedError as error:
+            if strict:
+                raise
+            done.append(dict(quarantined=quarantine.row(job.file, job.row['split'], error, source)))
+            continue
         if pixels.shape[1::-1] != job.size:
-            raise InputError(job.source, expected=f'{job.size[0]} x {job.size[1]} pixels, as converted',
+            raise InputError(source / job.file, expected=f'{job.size[0]} x {job.size[1]} pixels, as converted',
                              found=f'{pixels.shape[1]} x {pixels.shape[0]}', remedy='run make convert again')
-        stem, rows = Path(job.row['img_path']).with_suffix(''), {}
-        rows['full'] = dict(job.row, img_path=f'full/{job.row["img_path"]}', box_source='none', score=None, box=None,
-                            crop=[0, 0, *job.size])
+        stem = Path(job.file).with_suffix('')
+        rows = dict(full=dict(job.row, img_path=f'full/{job.file}', box_source='none', score=None, box=None,
+                              crop=[0, 0, *job.size]))
         for kind, xyxy in plan(job.box, job.size, style).items():
             path = style.out / kind / stem.with_name(f'{stem.name}.jpg')
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,83 +112,46 @@ def _cut(jobs: list[Job], style: Style) -> list[dict[str, dict]]:
     return done
 
 
-def read_detections(path: Path | None, splits: dict[str, coco.Coco]) -> list[dict]:
-    """COCO results with known image ids.
-
-    Raises:
-        InputError: no file, not COCO results, or an image id that no split has.
-    """
-    remedy = 'run make detect for this dataset, or set BOXES=gt'
-    if path is None:
-        raise InputError('--detections', expected='a file, as --boxes asks for detected boxes', found='nothing',
-                         remedy=remedy)
-    try:
-        rows = json.loads(path.read_text(encoding='utf-8'))
-        known = {image_id for split in splits.values() for image_id in split.images}
-        for number, row in enumerate(rows):
-            if row['image_id'] not in known:
-                raise InputError(f'{path}, row {number}', expected=f'an image id of {splits["train"].path.parent}',
-                                 found=str(row['image_id']), remedy=remedy)
-            float(row['score']), np.array(row['bbox'], float).reshape(4)
-    except FileNotFoundError:
-        raise InputError(path, expected='detected boxes', found='nothing', remedy=remedy) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(path, expected='COCO results (image_id, bbox, score)',
-                         found=f'{type(error).__name__}: {error}', remedy=remedy) from None
-    return rows
-
-
-def _jobs(split: str, data: coco.Coco, source: str, best: dict[int, dict]) -> Iterator[Job]:
-    """What to cut in one split, by image id."""
-    for image_id, image in sorted(data.images.items()):
+def _jobs(convert: Path, known: coco_stream.Images, by_split: dict[str, str], labels: dict[int, int],
+          best: tuple[np.ndarray, np.ndarray] | None) -> Iterator[Job]:
+    """What to cut, by image id."""
+    for number, (split, image, annotated) in enumerate(coco_stream.annotated(convert)):
         size, box, score = (image['width'], image['height']), None, None
-        if source == 'gt':
-            candidates = data.gt_xyxy(image_id)
+        if by_split[split] == 'gt':
+            candidates = boxes.xywh_to_xyxy([row['bbox'] for row in annotated])
             if len(candidates):
                 box = candidates[boxes.area(candidates).argmax()]
-        elif image_id in best:
-            box, score = boxes.clip(boxes.xywh_to_xyxy(best[image_id]['bbox']), size)[0], best[image_id]['score']
-        row = dict(img_path=image['file_name'], gt_label=data.label(image_id), image_id=image_id, split=split,
-                   box_source=source if box is not None else 'fallback', score=score,
+        elif not np.isnan(best[0][number]):
+            score, box = float(best[0][number]), best[1][number]
+        row = dict(img_path=None, gt_label=labels[image['category_id']], image_id=image['id'], split=split,
+                   box_source=by_split[split] if box is not None else 'fallback', score=score,
                    box=None if box is None else [round(v, 2) for v in box.tolist()])
-        yield Job(data.path.parent / 'images' / image['file_name'], size,
-                  None if box is None else tuple(box.tolist()), row)
+        yield Job(image['file_name'], size, None if box is None else tuple(box.tolist()), row)
 
 
-def _with_area(rows: list[dict], splits: dict[str, coco.Coco]) -> list[dict]:
-    """Results whose box has area inside its image."""
-    sizes = {i: (image['width'], image['height']) for split in splits.values() for i, image in split.images.items()}
-    return [row for row in rows
-            if boxes.area(boxes.clip(boxes.xywh_to_xyxy(row['bbox']), sizes[row['image_id']]))[0] > 0]
-
-
-def _run(jobs: list[Job], style: Style, workers: int) -> list[dict[str, dict]]:
-    """Cut all images in ``workers`` processes; rows in the order of the jobs."""
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    from tqdm import tqdm
-
-    chunks = [jobs[i:i + _CHUNK] for i in range(0, len(jobs), _CHUNK)]
-    done: list[dict[str, dict]] = []
-    with tqdm(total=len(jobs), desc='cropping', unit='image') as bar:
-        def collect(results: Iterator[list[dict[str, dict]]]) -> None:
-            for rows in results:
-                done.extend(rows)
-                bar.update(len(rows))
-
-        if workers == 1 or len(chunks) == 1:
-            collect(_cut(chunk, style) for chunk in chunks)
-        else:
-            context = multiprocessing.get_context('spawn')  # fork is unsafe beside tqdm's thread
-            with ProcessPoolExecutor(min(workers, len(chunks)), context) as pool:
-                collect(pool.map(_cut, chunks, [style] * len(chunks)))
-    return done
+def _write_lists(folder: Path, categories: list[dict], finished: list[Path]) -> dict[str, dict[str, int]]:
+    """The lists of all kinds and splits, and the quarantine; by split, how many boxes came from where."""
+    counts: dict[str, Counter] = {split: Counter() for split in coco.SPLITS}
+    damaged, classes = [], [row['name'] for row in categories]
+    with contextlib.ExitStack() as stack:
+        append = {(kind, split): stack.enter_context(lineage.writing(folder / f'{kind}_{split}.json', classes,
+                                                                       categories=categories))
+                  for kind in KINDS for split in coco.SPLITS}
+        for rows in itertools.chain.from_iterable(map(manifest.read_json, finished)):
+            if 'quarantined' in rows:
+                damaged.append(rows['quarantined'])
+                counts[damaged[-1]['split']]['quarantined'] += 1
+                continue
+            for kind, row in rows.items():
+                append[kind, row['split']](row)
+            counts[row['split']][rows['box']['box_source']] += 1
+    quarantine.write(folder, sum(count.total() for count in counts.values()), damaged)
+    return {split: dict(sorted(count.items())) for split, count in counts.items()}
 
 
 def crop(convert: Path, out: Path, *, detections: Path | None = None, by_split: dict[str, str] | None = None,
-         margin: float = 0.1, min_size: int = 16, size: int = 256, quality: int = 95,
-         workers: int | None = None) -> bool:
+         margin: float = 0.1, min_size: int = 16, size: int = 256, quality: int = 95, strict: bool = False,
+         max_bad: float = 0.01, engine: shards.Engine | None = None) -> bool:
     """Cut every image of all splits.
 
     Args:
@@ -188,7 +162,8 @@ def crop(convert: Path, out: Path, *, detections: Path | None = None, by_split: 
         min_size: boxes whose longer side is shorter than this are grown to it first.
         size: longer side of a box crop, side of a square crop, in pixels.
         quality: of the JPEGs, 1 to 100.
-        workers: processes; None: one per free core.
+        strict, max_bad: see `quarantine.settle`.
+        engine: who works; None: a process per CPU.
     Returns:
         whether anything was cut (False: up to date).
     """
@@ -198,38 +173,43 @@ def crop(convert: Path, out: Path, *, detections: Path | None = None, by_split: 
         if not low <= value <= high:
             raise InputError(option, expected=f'{low} to {high}', found=str(value),
                              remedy='choose a value in that range')
-    splits, pictures = coco.read_splits(convert), convert / 'images'
-    if not pictures.is_dir():
-        raise InputError(pictures, expected='the link to the raw images', found='nothing',
-                         remedy='run make convert again, without --annotation-only')
-    inputs = {f'convert/{split}.json': data.path for split, data in splits.items()} | {'convert/images': pictures}
-    found = []
+    pictures = convert / 'images'
+    inputs = {f'convert/{split}.json': convert / f'{split}.json' for split in coco.SPLITS}
+    inputs['convert/images'] = pictures
     if 'det' in by_split.values():
-        found = read_detections(detections, splits)
+        if detections is None:
+            raise InputError('--detections', expected='a file, as --boxes asks for detected boxes', found='nothing',
+                             remedy='run make detect for this dataset, or set BOXES=gt')
         inputs['detect/detections.json'] = detections
+    for name, path in inputs.items():
+        expected = {'convert/images': 'the link to the raw images', 'detect/detections.json': 'detected boxes'}
+        if not path.exists():
+            raise InputError(path, expected=expected.get(name, 'a COCO file'), found='nothing',
+                             remedy=f'run make {name.split("/")[0]}' + ', without --annotation-only' * (path == pictures))
     parameters = dict(boxes=by_split, margin=margin, min_size=min_size, size=size, quality=quality)
 
     # relative to the final folder; the staging folder lies beside it, so the link holds in both
     target = os.path.relpath(pictures.resolve(), out.absolute().parent.resolve() / out.name)
 
     def build(folder: Path) -> None:
-        style, best = Style(folder, margin, min_size, size, quality), coco.best_boxes(_with_area(found, splits))
-        jobs = [job for split, data in splits.items() for job in _jobs(split, data, by_split[split], best)]
-        rows = _run(jobs, style, workers or len(os.sched_getaffinity(0)))
-        counts = {}
-        for split, data in splits.items():
-            mine = [row for row in rows if row['full']['split'] == split]
-            for kind in KINDS:
-                lineage.write_list(folder / f'{kind}_{split}.json', data.classes, [row[kind] for row in mine])
-            counts[split] = dict(sorted(Counter(row['box']['box_source'] for row in mine).items()))
+        known = coco_stream.images(convert)
+        categories = coco_stream.categories(convert / 'train.json')
+        labels = {row['id']: label for label, row in enumerate(categories)}
+        best = coco_stream.best_boxes(detections, known) if detections and 'det' in by_split.values() else None
+        done = shards.run(_cut, _jobs(convert, known, by_split, labels, best),
+                          (Style(folder, margin, min_size, size, quality), pictures.absolute(), strict),
+                          folder / '.shards', size=_SHARD, total=len(known.ids), title='crop', engine=engine)
+        counts = _write_lists(folder, categories, done)
         manifest.write_json(folder / 'summary.json', dict(mode_counts=counts, parameters=parameters))
+        shutil.rmtree(folder / '.shards')
         manifest.link(folder / 'full', target)
         print('\n'.join(f'{split:6}' + ', '.join(f'{number:,} {source}' for source, number in count.items())
                         for split, count in counts.items()))
 
-    built = manifest.produce(out, 'crop', parameters, inputs, build,
+    built = manifest.produce(out, 'crop', parameters, inputs, build, resume=True,
                              packages=('opencv-python-headless', 'pillow', 'simplejpeg'))
     manifest.link(out / 'full', target)
+    quarantine.settle(out, 'crop', max_bad=max_bad, strict=strict)
     return built
 
 
@@ -245,10 +225,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--min-size', type=int, default=16, help='pixels, longer side of a box; default: %(default)s')
     parser.add_argument('--size', type=int, default=256, help='pixels, longer side of a crop; default: %(default)s')
     parser.add_argument('--quality', type=int, default=95, help='of the JPEGs; default: %(default)s')
-    parser.add_argument('--workers', type=int, help='processes; default: one per free core')
+    shards.add_arguments(parser)
+    quarantine.add_arguments(parser)
     args = parser.parse_args(argv)
     crop(args.coco, args.out, detections=args.detections, by_split=parse_boxes(args.boxes), margin=args.margin,
-         min_size=args.min_size, size=args.size, quality=args.quality, workers=args.workers)
+         min_size=args.min_size, size=args.size, quality=args.quality, strict=args.strict, max_bad=args.max_bad,
+         engine=shards.Engine(args.workers, args.scheduler))
 
 
 if __name__ == '__main__':

@@ -14,13 +14,15 @@ split is read for the final figures and boxes only.
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 
-from pipelines.core import boxes, coco, configs, images, manifest
+from pipelines.core import boxes, coco, configs, images, manifest, shards
 from pipelines.core.errors import InputError, command
 
 PACKAGES = ('torch', 'onedl-mmcv', 'onedl-mmdetection', 'onedl-mmengine')
+_SHARD = 64  # images: the most that an interrupted prediction does twice
 
 
 def detect(data: Path, out: Path, model_dir: Path, *, config: Path, seed: int = 0, gpus: int = 1,
@@ -62,15 +64,16 @@ def detect(data: Path, out: Path, model_dir: Path, *, config: Path, seed: int = 
         manifest.write_json(folder / 'chosen.json', chosen)
 
     def predict(folder: Path) -> None:
-        from tqdm import tqdm
-
-        from pipelines.openmm import detection
         cfg = load()
-        total = sum(len(split.images) for split in splits.values())
-        state = weights.load(model_dir / 'model.pth')
-        results = [row for found in tqdm(detection.predict(cfg, state, splits), '[detect] predict', total, unit='img',
-                                         dynamic_ncols=True) for row in found]
-        manifest.write_json(folder / 'detections.json', sorted(results, key=lambda row: row['image_id']))
+        from pipelines.openmm import detection
+        pictures = [(split, image_id) for split, truth in splits.items() for image_id in sorted(truth.images)]
+        arguments = (config.absolute(), data.absolute(), len(splits['train'].categories), tuple(options or ()),
+                     (model_dir / 'model.pth').absolute())
+        finished = shards.run(detection.predict, pictures, arguments, folder / '.shards', size=_SHARD,
+                              total=len(pictures), title='detect: predict', engine=shards.Engine(gpus))
+        results = [row for path in finished for row in manifest.read_json(path)]
+        shutil.rmtree(folder / '.shards')
+        manifest.write_json_rows(folder / 'detections.json', sorted(results, key=lambda row: row['image_id']))
         metrics = measure(splits, results, class_agnostic=cfg.class_agnostic)
         chosen = manifest.read_json(model_dir / 'chosen.json')
         manifest.write_json(folder / 'metrics.json', dict(
@@ -83,7 +86,7 @@ def detect(data: Path, out: Path, model_dir: Path, *, config: Path, seed: int = 
                      packages=PACKAGES, resume=True)
     manifest.produce(out, 'detect', parameters,
                      {**sources, 'convert/images': data / 'images', 'model.pth': model_dir / 'model.pth'},
-                     predict, packages=PACKAGES)
+                     predict, packages=PACKAGES, resume=True)
     for split, row in manifest.read_json(out / 'metrics.json')['splits'].items():
         ap = f", AP {row['coco']['AP']:.3f}" if 'coco' in row else ''
         print(f"[detect] {split}: {row['images']} images, "
@@ -129,16 +132,10 @@ def main(argv: list[str] | None = None) -> None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--coco', type=Path, required=True, help='folder of the convert stage')
     parser.add_argument('--out', type=Path, required=True, help='folder for the detections')
-    parser.add_argument('--model-dir', type=Path,
-                        help='for the trained detector (default: OUT/../models/detect/CONFIG)')
-    parser.add_argument('--config', type=Path, required=True, help='mm config, e.g. mm_configs/detect/dogs/...')
-    parser.add_argument('--seed', type=int, default=0, help='of the training (default: 0)')
-    parser.add_argument('--gpus', type=int, default=1, help='processes to train with, through torchrun (default: 1)')
-    parser.add_argument('--cfg-options', nargs='*', default=[], metavar='KEY=VALUE', help='overrides of config keys')
+    configs.add_arguments(parser, 'detect')
     args = parser.parse_args(argv)
-
-    models = args.model_dir or args.out.absolute().parent / 'models' / 'detect' / args.config.stem
-    detect(args.coco, args.out, models, config=args.config, seed=args.seed, gpus=args.gpus, options=args.cfg_options)
+    detect(args.coco, args.out, configs.model_dir(args, 'detect'), config=args.config, seed=args.seed, gpus=args.gpus,
+           options=args.cfg_options)
 
 
 if __name__ == '__main__':

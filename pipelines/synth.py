@@ -130,7 +130,6 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
 def write_images(cfg, weights: Path, folder: Path, rows: list[dict], *, quality: int, batch: int,
                  standing_batches: int) -> None:
     """Sample the images of a list that are not there yet."""
-    from PIL import Image
     from tqdm import tqdm
 
     from pipelines.openmm import gan_sampling
@@ -145,10 +144,8 @@ def write_images(cfg, weights: Path, folder: Path, rows: list[dict], *, quality:
         path = folder / row['img_path']
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f'.{path.name}')
-        if path.suffix == '.png':
-            Image.fromarray(picture).save(partial, format='png')
-        else:
-            partial.write_bytes(images.encode_jpeg(picture, quality))
+        partial.write_bytes(images.encode_png(picture) if path.suffix == '.png' else
+                            images.encode_jpeg(picture, quality))
         partial.replace(path)
 
 
@@ -176,12 +173,9 @@ def main(argv: list[str] | None = None) -> None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--crops', type=Path, required=True, help='folder of the crop stage')
     parser.add_argument('--out', type=Path, required=True, help='folder for the images')
-    parser.add_argument('--model-dir', type=Path,
-                        help='folder for the trained GAN (default: OUT/../models/synth/CONFIG)')
-    parser.add_argument('--config', type=Path, required=True, help='mm config, e.g. mm_configs/synth/dogs/...')
+    configs.add_arguments(parser, 'synth')
     parser.add_argument('--weights', type=Path, metavar='FILE', help='sample from these instead of training')
     parser.add_argument('--images-per-class', type=int, metavar='N', help='(default: as many as train has on average)')
-    parser.add_argument('--seed', type=int, default=0, help='of training and images (default: 0)')
     parser.add_argument('--format', choices=FORMATS, default='jpg', help='(default: jpg)')
     parser.add_argument('--quality', type=int, default=95, help='of JPEG (default: 95)')
     parser.add_argument('--batch', type=int, default=64, help='images sampled together (default: 64)')
@@ -191,12 +185,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--classifier-steps', type=int, metavar='N',
                         help='of 32 images, for the two small classifiers (default: ten epochs of train, at least 300)')
     parser.add_argument('--inception', type=Path, metavar='FILE', help="torchvision's inception_v3 weights, for FID")
-    parser.add_argument('--gpus', type=int, default=1, help='processes to train with, through torchrun (default: 1)')
-    parser.add_argument('--cfg-options', nargs='*', default=[], metavar='KEY=VALUE', help='overrides of config keys')
     args = parser.parse_args(argv)
-
-    models = args.model_dir or args.out.absolute().parent / 'models' / 'synth' / args.config.stem
-    synth(args.crops, args.out, models, config=args.config, weights=args.weights,
+    synth(args.crops, args.out, configs.model_dir(args, 'synth'), config=args.config, weights=args.weights,
           images_per_class=args.images_per_class, seed=args.seed, image_format=args.format, quality=args.quality,
           batch=args.batch, standing_batches=args.standing_batches, classifier_steps=args.classifier_steps,
           inception=args.inception, gpus=args.gpus, options=args.cfg_options)

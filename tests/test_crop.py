@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.core import images, lineage, manifest
+from pipelines.core import images, lineage, manifest, shards
 from pipelines.core.errors import InputError
 from pipelines.crop import KINDS, Style, crop, main, parse_boxes, plan
 
 SIZE = (100, 60)
+ONE = shards.Engine(1)
 LEFT, RIGHT = (10, 20, 30, 10), (60, 10, 40, 50)  # xywh
 COLOURS = {LEFT: (220, 30, 30), RIGHT: (30, 30, 220)}
 
@@ -27,7 +28,8 @@ def convert(tmp_path: Path) -> Path:
         (folder / 'images' / 'a' / f'{split}.jpg').write_bytes(images.encode_jpeg(picture, 100))
         manifest.write_json(folder / f'{split}.json', dict(
             images=[dict(id=number, file_name=f'a/{split}.jpg', width=100, height=60, category_id=2)],
-            annotations=[dict(id=i, image_id=number, category_id=2, bbox=list(box)) for i, box in enumerate(COLOURS)],
+            annotations=[dict(id=i, image_id=number, category_id=2, bbox=list(box))
+                         for i, box in enumerate(COLOURS, start=1)],
             categories=[dict(id=1, name='one'), dict(id=2, name='two')]))
     return folder
 
@@ -68,7 +70,7 @@ def test_crops_to_the_pixel(box, margin, min_size, box_crop, square):
 
 def test_train_by_the_largest_annotated_box_val_by_the_best_detection(convert, detections, tmp_path, capsys):
     out = tmp_path / 'crop'
-    crop(convert, out, detections=detections, margin=0, size=80, workers=1)
+    crop(convert, out, detections=detections, margin=0, size=80, engine=ONE)
     assert rows(out, 'box', 'train') == [dict(
         img_path='box/a/train.jpg', gt_label=1, image_id=1, split='train', box_source='gt', score=None,
         box=[60, 10, 100, 60], crop=[60, 10, 100, 60])]
@@ -91,7 +93,7 @@ def test_train_by_the_largest_annotated_box_val_by_the_best_detection(convert, d
 
 def test_without_a_detection_the_whole_image_is_padded_and_marked(convert, detections, tmp_path):
     out = tmp_path / 'crop'
-    crop(convert, out, detections=detections, size=100, workers=1)
+    crop(convert, out, detections=detections, size=100, engine=ONE)
     row = rows(out, 'square', 'test')[0]
     assert (row['box_source'], row['box'], row['score'], row['crop']) == ('fallback', None, None, [0, -20, 100, 80])
     picture = images.decode(out / row['img_path']).astype(int)
@@ -104,14 +106,15 @@ def test_a_detection_outside_the_image_counts_as_none(convert, tmp_path):
     path = tmp_path / 'detections.json'
     path.write_text(json.dumps([dict(image_id=3, bbox=[200, 0, 10, 10], score=0.9),
                                 dict(image_id=3, bbox=[90, 0, 40, 20], score=0.2)]))
-    crop(convert, tmp_path / 'crop', detections=path, margin=0, workers=1)
+    crop(convert, tmp_path / 'crop', detections=path, margin=0, engine=ONE)
     assert rows(tmp_path / 'crop', 'box', 'test')[0]['crop'] == [90, 0, 100, 20]
     assert rows(tmp_path / 'crop', 'box', 'val')[0]['box_source'] == 'fallback'
 
 
 def test_the_number_of_workers_changes_no_byte(toy_dogs_coco, tmp_path):
     for workers in (1, 2):
-        crop(toy_dogs_coco, tmp_path / str(workers) / 'crop', by_split=parse_boxes('gt'), size=32, workers=workers)
+        crop(toy_dogs_coco, tmp_path / str(workers) / 'crop', by_split=parse_boxes('gt'), size=32,
+             engine=shards.Engine(workers))
     first, second = ({path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob('*') if path.is_file()}
                      for out in (tmp_path / '1' / 'crop', tmp_path / '2' / 'crop'))
     assert first == second
@@ -121,19 +124,19 @@ def test_the_number_of_workers_changes_no_byte(toy_dogs_coco, tmp_path):
 
 
 def test_a_current_result_is_kept_and_a_changed_detection_cuts_again(convert, detections, tmp_path, capsys):
-    assert crop(convert, tmp_path / 'crop', detections=detections, workers=1)
-    assert not crop(convert, tmp_path / 'crop', detections=detections, workers=2)
+    assert crop(convert, tmp_path / 'crop', detections=detections, engine=ONE)
+    assert not crop(convert, tmp_path / 'crop', detections=detections, engine=shards.Engine(2))
     assert '[crop] up to date' in capsys.readouterr().out
     detections.write_text(detections.read_text().replace('0.3', '0.95'))
-    assert crop(convert, tmp_path / 'crop', detections=detections, workers=1)
+    assert crop(convert, tmp_path / 'crop', detections=detections, engine=ONE)
     assert rows(tmp_path / 'crop', 'box', 'val')[0]['score'] == 0.95
 
 
 @pytest.mark.parametrize(('content', 'message'), [
     (None, 'detections.json: expected detected boxes, found nothing'),
     ('{', 'detections.json: expected COCO results'),
-    ('[{"image_id": 2}]', 'detections.json: expected COCO results'),
-    ('[{"image_id": 2, "bbox": [1, 2, 3], "score": 1}]', 'detections.json: expected COCO results'),
+    ('[{"image_id": 2}]', 'detections.json, row 0, bbox: expected four numbers'),
+    ('[{"image_id": 2, "bbox": [1, 2, 3], "score": 1}]', 'detections.json, row 0, bbox: expected four numbers'),
     ('[{"image_id": 9, "bbox": [0, 0, 5, 5], "score": 1}]', 'row 0: expected an image id of .*, found 9'),
 ])
 def test_wrong_detections_are_named(convert, tmp_path, capsys, content, message):
@@ -157,16 +160,52 @@ def test_other_wrong_inputs_are_named(convert, tmp_path):
 
 
 @pytest.mark.parametrize('workers', [1, 2])
-def test_a_damaged_image_stops_the_stage_and_is_named(toy_dogs_coco, tmp_path, workers):
+def test_a_damaged_image_is_left_out_and_listed(toy_dogs_coco, tmp_path, capsys, workers):
     folder = tmp_path / 'convert'
     folder.mkdir()
     for split in ('train', 'val', 'test'):
         (folder / f'{split}.json').write_bytes((toy_dogs_coco / f'{split}.json').read_bytes())
-    for path in toy_dogs_coco.joinpath('images').glob('*/*.jpg'):
+    for path in sorted(toy_dogs_coco.joinpath('images').glob('*/*.jpg')):
         target = folder / 'images' / path.parent.name / path.name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
     target.write_bytes(target.read_bytes()[:3000])
-    with pytest.raises(InputError, match=f'{target.name}: expected an undamaged image'):
-        crop(folder, tmp_path / 'crop', by_split=parse_boxes('gt'), workers=workers)
-    assert not (tmp_path / 'crop').exists()
+    name = f'{target.parent.name}/{target.name}'
+    arguments = ['--coco', str(folder), '--boxes', 'gt', '--workers', str(workers)]
+    assert main([*arguments, '--out', str(tmp_path / 'strict'), '--strict']) == 2
+    assert f'{name}: expected an undamaged image' in capsys.readouterr().err
+    assert not (tmp_path / 'strict').exists()
+
+    assert main([*arguments, '--out', str(tmp_path / 'crop')]) == 3  # 1 of 36 is more than one in a hundred
+    bad = json.loads((tmp_path / 'crop/quarantine.json').read_text())
+    assert bad['images'] == 36 and [row['file'] for row in bad['quarantined']] == [name]
+    split = bad['quarantined'][0]['split']
+    assert json.loads((tmp_path / 'crop/summary.json').read_text())['mode_counts'][split]['quarantined'] == 1
+    listed = [row['img_path'] for part in ('train', 'val', 'test') for row in rows(tmp_path / 'crop', 'full', part)]
+    assert len(listed) == 35 and f'full/{name}' not in listed
+    assert len(list((tmp_path / 'crop/box').rglob('*.jpg'))) == 35
+
+
+def test_images_and_annotations_are_sorted(convert, tmp_path):
+    content = json.loads((convert / 'train.json').read_text())
+    content['annotations'].append(dict(id=9, image_id=7, category_id=2, bbox=[0, 0, 5, 5]))
+    (convert / 'train.json').write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r'train\.json, annotations, row 2: expected rows of its own images'):
+        crop(convert, tmp_path / 'crop', by_split=parse_boxes('gt'), engine=ONE)
+    content['images'].append(dict(content['images'][0], id=7, file_name='a/other.jpg'))
+    content['annotations'] = content['annotations'][::-1]
+    (convert / 'train.json').write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r'train\.json, annotations, row \d: expected rows of its own images, sorted'):
+        crop(convert, tmp_path / 'crop', by_split=parse_boxes('gt'), engine=ONE)
+
+
+@pytest.mark.parametrize(('change', 'message'), [
+    (dict(id=2), r'val\.json: expected every image id once, found 2 twice, in train and val'),
+    (dict(file_name='a/test.jpg'), r'test\.json: expected every file name once, found one twice, in train and test'),
+])
+def test_an_image_in_two_splits_is_refused(convert, tmp_path, change, message):
+    content = json.loads((convert / 'train.json').read_text())
+    content['images'][0].update(change)
+    (convert / 'train.json').write_text(json.dumps(content))
+    with pytest.raises(InputError, match=message):
+        crop(convert, tmp_path / 'crop', by_split=parse_boxes('gt'), engine=ONE)

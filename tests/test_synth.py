@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipelines import synth
-from pipelines.core import images, lineage, manifest
+from pipelines.core import images, lineage, manifest, shards
 from pipelines.core.errors import InputError
 from pipelines.crop import crop, parse_boxes
 
@@ -26,7 +26,7 @@ TINY = ['train_cfg.max_iters=4', 'train_dataloader.batch_size=4', 'default_hooks
 def crops(toy_dogs_coco: Path) -> Path:
     """A crop folder: 3 classes, 7 train, 1 val and 4 test images each, 64 px."""
     out = toy_dogs_coco.parent / 'crop'
-    crop(toy_dogs_coco, out, by_split=parse_boxes('gt'), size=64, workers=1)
+    crop(toy_dogs_coco, out, by_split=parse_boxes('gt'), size=64, engine=shards.Engine(1))
     return out
 
 
@@ -122,6 +122,11 @@ def test_the_whole_stage(crops: Path, tmp_path: Path, capsys):
     assert capsys.readouterr().out.count('up to date') == 1
     assert len(lineage.read_list(tmp_path / 'synth' / 'train.json')[1]) == 12
     assert hashlib.sha256((tmp_path / 'synth' / rows[4]['img_path']).read_bytes()).hexdigest() == first
+
+    jpeg = images.decode(tmp_path / 'synth' / rows[4]['img_path']).astype(float)
+    run(images_per_class=4, image_format='png')
+    png = tmp_path / 'synth' / lineage.read_list(tmp_path / 'synth' / 'train.json')[1][4]['img_path']
+    assert png.name == '100001.png' and np.abs(images.decode(png) - jpeg).mean() < 4
 
     with pytest.raises(InputError, match='num_classes.*expected 3'):
         run(options=[*TINY, 'model.num_classes=7'])

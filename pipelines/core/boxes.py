@@ -4,6 +4,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+# EXIF orientation: steps along x and y, after these were exchanged (5 to 8)
+EXIF_STEPS = {1: (1, 1), 2: (-1, 1), 3: (-1, -1), 4: (1, -1), 5: (1, 1), 6: (-1, 1), 7: (-1, -1), 8: (1, -1)}
+
 
 def xywh_to_xyxy(xywh: ArrayLike) -> NDArray[np.float64]:
     """(N, 4) left, top, width, height -> (N, 4) left, top, right, bottom."""
@@ -21,6 +24,23 @@ def clip(xyxy: ArrayLike, image_wh: tuple[int, int]) -> NDArray[np.float64]:
     """Cut boxes at the image's border; a box outside it loses its area."""
     width, height = image_wh
     return np.clip(np.asarray(xyxy, float).reshape(-1, 4), 0, [width, height, width, height])
+
+
+def turn(xyxy: ArrayLike, stored_wh: tuple[int, int], orientation: int) -> NDArray[np.float64]:
+    """Boxes in the frame of a picture's stored pixels -> in the frame that a viewer shows.
+
+    Args:
+        xyxy: (N, 4) pixels.
+        stored_wh: width and height as stored, before turning.
+        orientation: EXIF's, 1 to 8.
+    Returns:
+        (N, 4) pixels.
+    """
+    corners, size = np.asarray(xyxy, float).reshape(-1, 2, 2), np.asarray(stored_wh, float)
+    if orientation >= 5:
+        corners, size = corners[..., ::-1], size[::-1]
+    corners = np.where(np.array(EXIF_STEPS[orientation]) < 0, size - corners[:, ::-1], corners)
+    return corners.reshape(-1, 4)
 
 
 def area(xyxy: ArrayLike) -> NDArray[np.float64]:
@@ -45,7 +65,7 @@ def iou(a_xyxy: ArrayLike, b_xyxy: ArrayLike) -> NDArray[np.float64]:
 
 
 def _check_area(xyxy: NDArray[np.float64]) -> None:
-    bad = np.flatnonzero(area(xyxy) <= 0)
+    bad = np.flatnonzero(~(area(xyxy) > 0))  # NaN too
     if bad.size:
         raise ValueError(f'box {bad[0]} has no area: {xyxy[bad[0]].tolist()}')
 

@@ -1,15 +1,12 @@
-"""COCO instances and results: reading with checks, and the numbers pycocotools counts from them."""
+"""COCO instances and results: reading with checks, and the numbers counted from them."""
 from __future__ import annotations
 
-import contextlib
-import io
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from pipelines.core import boxes
+from pipelines.core import boxes, coco_rows, manifest, names
 from pipelines.core.errors import InputError
 
 SPLITS = ('train', 'val', 'test')
@@ -47,24 +44,42 @@ def read(path: Path) -> Coco:
     """Read a COCO file that convert wrote.
 
     Raises:
-        InputError: not there, not JSON, or without one of COCO's three lists.
+        InputError: not there, not JSON, without one of COCO's three lists, or a row that is wrong (`coco_rows`): an id,
+            class name or file name twice, an unknown image or category, a box that leaves its image.
     """
     remedy = 'run the convert stage again (make convert)'
     try:
-        content = json.loads(path.read_text(encoding='utf-8'))
-    except FileNotFoundError:
+        content = manifest.read_json(path)
+    except (FileNotFoundError, IsADirectoryError):
         raise InputError(path, expected='a COCO file', found='nothing', remedy=remedy) from None
     except ValueError as error:
         raise InputError(path, expected='COCO JSON', found=str(error), remedy=remedy) from None
-    try:
-        images = {row['id']: row for row in content['images']}
-        annotations: dict[int, list[dict]] = {}
-        for row in content['annotations']:
-            annotations.setdefault(row['image_id'], []).append(row)
-        categories = sorted(content['categories'], key=lambda row: row['id'])
-    except (KeyError, TypeError) as error:
-        raise InputError(path, expected='COCO images, annotations and categories', found=f'no {error}',
-                         remedy=remedy) from None
+    lists = [content.get(key) if isinstance(content, dict) else None for key in ('categories', 'images', 'annotations')]
+    if not all(isinstance(rows, list) for rows in lists) or not lists[1]:
+        raise InputError(path, expected='COCO images, annotations and categories',
+                         found='not all of them' if isinstance(content, dict) else f'{content!r:.80}', remedy=remedy)
+
+    seen: dict[tuple[str, int | str], str] = {}
+
+    def once(what: str, value: int | str, where: str) -> None:
+        if (first := seen.setdefault((what, value), where)) != where:
+            raise InputError(where, expected=f'every {what} once', found=f'{value}, as in {first}',
+                             remedy=coco_rows.AGAIN)
+
+    categories = coco_rows.categories(lists[0], path)
+    ids = {row['id'] for row in categories}
+    for number, row in enumerate(lists[1]):
+        coco_rows.image(row, where := f'{path}, images, row {number}', ids)
+        once('image id', row['id'], where)
+        once('file name', names.key(row['file_name']), where)
+    images = {row['id']: row for row in lists[1]}
+    annotations: dict[int, list[dict]] = {}
+    for number, row in enumerate(lists[2]):
+        image_id = row.get('image_id') if isinstance(row, dict) else None
+        coco_rows.annotation(row, where := f'{path}, annotations, row {number}',
+                             images.get(image_id) if isinstance(image_id, int) else None)
+        once('annotation id', row['id'], where)
+        annotations.setdefault(image_id, []).append(row)
     return Coco(path, images, annotations, categories)
 
 
@@ -72,17 +87,20 @@ def read_splits(folder: Path) -> dict[str, Coco]:
     """train, val and test of a convert folder.
 
     Raises:
-        InputError: as `read`; or an image, by id or file name, that is in two of them.
+        InputError: as `read`; other categories than train's; or an image, by id or file name, that is in two of them.
     """
     splits = {split: read(folder / f'{split}.json') for split in SPLITS}
     seen: dict[int | str, str] = {}
     for split, content in splits.items():
+        if content.categories != splits['train'].categories:
+            raise InputError(content.path, expected='the categories of train.json', found='others',
+                             remedy=coco_rows.AGAIN)
         for image_id, image in content.images.items():
-            for key in (image_id, image['file_name']):
+            for key in (image_id, names.key(image['file_name'])):
                 if seen.setdefault(key, split) != split:
                     raise InputError(content.path, expected='images of no other split',
                                      found=f'image {image_id}, {image["file_name"]}, of {seen[key]} too',
-                                     remedy='never edit these files by hand; run make convert again')
+                                     remedy=coco_rows.AGAIN)
     return splits
 
 
@@ -103,25 +121,24 @@ def localisation(coco: Coco, results: list[dict]) -> dict[int, float]:
 
 
 def average_precision(coco: Coco, results: list[dict], *, class_agnostic: bool) -> dict[str, float]:
-    """The 12 COCO box numbers, by pycocotools.
+    """The 12 COCO box numbers, by faster-coco-eval: those of pycocotools, to the digit (tests/core/test_coco.py).
 
     Args:
         results: COCO results; rows of images that are not in ``coco`` are left out.
         class_agnostic: ignore categories (``useCats=0``).
+    Returns:
+        by name, shares; -1 for a size that no annotated animal has.
     """
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
+    from faster_coco_eval import COCO, COCOeval_faster
 
     names = ('AP', 'AP50', 'AP75', 'AP_small', 'AP_medium', 'AP_large',
              'AR_1', 'AR_10', 'AR_100', 'AR_small', 'AR_medium', 'AR_large')
-    rows = [row for row in results if row['image_id'] in coco.images]
-    if not rows:
-        return dict.fromkeys(names, 0.0)
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO(str(coco.path))
-        evaluation = COCOeval(truth, truth.loadRes(rows), 'bbox')
-        evaluation.params.useCats = int(not class_agnostic)
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    return {name: round(float(value), 4) for name, value in zip(names, evaluation.stats)}
+    truth = COCO(str(coco.path))
+    rows = (row for row in results if row['image_id'] in coco.images)
+    found = COCO(dict(images=truth.dataset['images'], categories=truth.dataset['categories'], annotations=[
+        dict(id=number, image_id=row['image_id'], category_id=row['category_id'], bbox=row['bbox'], score=row['score'],
+             area=row['bbox'][2] * row['bbox'][3], iscrowd=0) for number, row in enumerate(rows, start=1)]))
+    evaluation = COCOeval_faster(truth, found, 'bbox')
+    evaluation.params.useCats = int(not class_agnostic)
+    evaluation.run()
+    return {name: round(float(value), 4) for name, value in zip(names, evaluation.stats, strict=True)}

@@ -17,13 +17,31 @@ class InputError(Exception):
         found: what was there.
         remedy: what to do or type.
     """
+    status = 2  # of the process
 
     def __init__(self, where: str | Path, *, expected: str, found: str, remedy: str) -> None:
         super().__init__(f'{where}: expected {expected}, found {found}\n  remedy: {remedy}')
         self.parts = dict(where=where, expected=expected, found=found, remedy=remedy)
 
     def __reduce__(self):  # keyword arguments, through a process pool
-        return functools.partial(InputError, **self.parts), ()
+        return functools.partial(type(self), **self.parts), ()
+
+
+class DamagedError(InputError):
+    """One image, or the annotation of one image, is damaged: it can be left out (`pipelines.core.quarantine`)."""
+
+
+class TooManyDamagedError(InputError):
+    """The result is there, but more was left out of it than the user allows."""
+    status = 3
+
+
+def _say(text: str) -> None:
+    """Print to stderr, on a line of its own: below progress bars that the error left open."""
+    tqdm = getattr(sys.modules.get('tqdm'), 'tqdm', None)
+    for bar in list(getattr(tqdm, '_instances', ())):
+        bar.close()
+    print(text, file=sys.stderr)
 
 
 def command(main: Callable[..., None]) -> Callable[..., int]:
@@ -34,17 +52,17 @@ def command(main: Callable[..., None]) -> Callable[..., int]:
         try:
             main(argv)
         except InputError as error:
-            print(f'error: {error}', file=sys.stderr)
-            return 2
+            _say(f'error: {error}')
+            return error.status
         except KeyboardInterrupt:
-            print('interrupted; the same command goes on from here', file=sys.stderr)
+            _say('interrupted; the same command goes on from here')
             return 130
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS):
                 raise
-            print(f'error: {error.filename or "output"}: {error.strerror}\n'
-                  '  remedy: free space or choose a writable WORK folder, then run the same command; '
-                  'earlier results are untouched', file=sys.stderr)
+            _say(f'error: {error.filename or "output"}: {error.strerror}\n'
+                 '  remedy: free space or choose a writable WORK folder, then run the same command; '
+                 'earlier results are untouched')
             return 2
         return 0
 

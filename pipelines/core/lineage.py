@@ -8,38 +8,93 @@ and ``seed`` for a synthetic image.
 """
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from pipelines.core import names
+from pipelines.core.coco import SPLITS
+from pipelines.core.coco_rows import is_box, is_number
 from pipelines.core.errors import InputError
-from pipelines.core.manifest import write_json
+from pipelines.core.manifest import dumps, read_json, replacing
+
+SOURCES = ('gt', 'det', 'fallback', 'none', 'synthetic')
+_AGAIN = 'run the stage that writes it again: make crop, or make synth'
+
+
+@contextlib.contextmanager
+def writing(path: Path, classes: list[str], **metainfo: list) -> Iterator[Callable[[dict], None]]:
+    """Write a list row by row, with the function that this gives; a row is a line. ``metainfo`` is more of that."""
+    separator = ''
+    with replacing(path) as stream:
+        stream.write(f'{{"metainfo": {dumps(dict(classes=classes, **metainfo))},\n"data_list": [')
+
+        def append(row: dict) -> None:
+            nonlocal separator
+            stream.write(f'{separator}\n{dumps(row)}')
+            separator = ','
+
+        yield append
+        stream.write('\n]}\n')
 
 
 def write_list(path: Path, classes: list[str], rows: Iterable[dict]) -> None:
-    write_json(path, dict(metainfo=dict(classes=classes), data_list=list(rows)))
+    with writing(path, classes) as append:
+        for row in rows:
+            append(row)
 
 
 def read_list(path: Path) -> tuple[list[str], list[dict]]:
     """Class names and rows of a list.
 
     Raises:
-        InputError: not there, not such a list, or a row whose label has no class.
+        InputError: not there, not such a list, a class name that no folder can have, or a row that is wrong: its
+            path, which must stay below the list's folder and be there once, its label, split, source or boxes.
     """
     try:
-        content = json.loads(path.read_text(encoding='utf-8'))
+        content = read_json(path)
         classes, rows = content['metainfo']['classes'], content['data_list']
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise InputError(path, expected='an annotation list', found='nothing',
                          remedy='run the stage that writes it: make crop, or make synth') from None
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(path, expected='an OpenMMLab 2.0 annotation list', found=f'{type(error).__name__}: {error}',
-                         remedy='run the stage that writes it again: make crop, or make synth') from None
+                         remedy=_AGAIN) from None
+    if type(classes) is not list or type(rows) is not list or len(set(map(str, classes))) != len(classes) or any(
+            names.fault(name) or '/' in name for name in classes):
+        raise InputError(path, expected='a list of rows, and class names that folders can have, each once',
+                         found=f'classes {classes!r:.80}', remedy=_AGAIN)
+    seen: dict[str, int] = {}
     for number, row in enumerate(rows):
-        if not 0 <= row['gt_label'] < len(classes):
-            raise InputError(f'{path}, row {number}', expected=f'gt_label below {len(classes)}',
-                             found=str(row['gt_label']), remedy='run make crop again')
+        if type(row) is not dict:
+            raise InputError(f'{path}, row {number}', expected='an object', found=f'{row!r:.80}', remedy=_AGAIN)
+        if wrong := _wrong_field(row, len(classes)):
+            raise InputError(f'{path}, row {number}', expected=wrong[1], remedy=_AGAIN,
+                             found=f'{row.get(wrong[0], "nothing")!s:.80}')
+        if (first := seen.setdefault(row['img_path'], number)) != number:
+            raise InputError(f'{path}, row {number}', expected='every img_path once', remedy=_AGAIN,
+                             found=f'{row["img_path"]}, as in row {first}')
     return classes, rows
+
+
+def _wrong_field(row: dict, classes: int) -> tuple[str, str] | None:
+    """A field that is not what `write_list` is given, and what it should be."""
+    if names.fault(row.get('img_path')):
+        return 'img_path', 'img_path below the folder of the list'
+    if not (type(row.get('gt_label')) is int and 0 <= row['gt_label'] < classes):
+        return 'gt_label', f'gt_label below {classes}'
+    if row.get('split') not in SPLITS:
+        return 'split', f'split as one of {", ".join(SPLITS)}'
+    if row.get('box_source') not in SOURCES:
+        return 'box_source', f'box_source as one of {", ".join(SOURCES)}'
+    if type(row.get('image_id', 0)) is not int:
+        return 'image_id', 'image_id as a whole number'
+    if row.get('score') is not None and not is_number(row['score']):
+        return 'score', 'score as a number, or null'
+    for field in ('box', 'crop'):
+        if row.get(field) is not None and not is_box(row[field]):
+            return field, f'{field} as four numbers, or null'
+    return None
 
 
 def check_training_list(path: Path, test_ids: set[int] = frozenset()) -> None:

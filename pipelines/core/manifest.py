@@ -10,15 +10,18 @@ checked without being read).
 """
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from filelock import FileLock, Timeout
 
@@ -29,24 +32,72 @@ NAME = 'manifest.json'
 LOGS = 'logs'  # a folder of this name is kept with a result but is no part of it: TensorBoard events, checkpoints
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON so that a reader, or a crash, sees the old file or the new one."""
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[str]]:
+    """A text file to write, of which a reader, or a crash, sees the old content or all of the new one."""
     partial = path.with_name(f'.{path.name}.partial')
     with partial.open('w', encoding='utf-8') as stream:
-        json.dump(content, stream, indent=1, ensure_ascii=False, allow_nan=False)
-        stream.write('\n')
+        yield stream
         stream.flush()
         os.fsync(stream.fileno())
     partial.replace(path)
 
 
+dumps = functools.partial(json.dumps, ensure_ascii=False, allow_nan=False)
+
+
+def write_json(path: Path, content: Any, *, indent: int | None = 1) -> None:
+    with replacing(path) as stream:
+        stream.write(dumps(content, indent=indent) + '\n')
+
+
+def _lines(rows: Iterable[Any]) -> Iterator[str]:
+    yield '['
+    for number, row in enumerate(rows):
+        yield f'{"," if number else ""}\n{dumps(row)}'
+    yield '\n]'
+
+
+def write_json_rows(path: Path, content: Iterable[Any] | Mapping[str, Iterable[Any]]) -> None:
+    """Write a JSON list, or an object of lists, a row on a line, without holding them in memory."""
+    with replacing(path) as stream:
+        if isinstance(content, Mapping):
+            for number, (key, rows) in enumerate(content.items()):
+                stream.write(f'{"," if number else "{"}\n{dumps(key)}: ')
+                stream.writelines(_lines(rows))
+            stream.write('\n}\n')
+        else:
+            stream.writelines(_lines(content))
+            stream.write('\n')
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f'{next(name for name in names if names.count(name) > 1)!r:.80} twice in one object')
+    return content
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f'{text}, which is no JSON')
+
+
 def read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding='utf-8'))
+    """JSON to the letter: no NaN, no Infinity, no name twice in an object.
+
+    Raises:
+        ValueError: anything else.
+    """
+    try:
+        return json.loads(path.read_text(encoding='utf-8'), parse_constant=_no_number, object_pairs_hook=_once)
+    except RecursionError:
+        raise ValueError('lists in lists without end') from None
 
 
-def sha256(path: Path) -> str:
+def sha256(path: str | os.PathLike) -> str:
     digest = hashlib.sha256()
-    with path.open('rb') as stream:
+    with open(path, 'rb') as stream:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
@@ -66,41 +117,49 @@ def link(path: Path, target: str) -> None:
     partial.replace(path)
 
 
-def _files(root: Path) -> list[tuple[str, os.stat_result]]:
-    """Every file below root, as (path relative to root, stat), sorted by path."""
-    if root.is_file():
-        return [('', root.stat())]
-    found, stack = [], [(str(root), '')]
-    while stack:
-        folder, prefix = stack.pop()
-        for entry in os.scandir(folder):
-            if entry.is_dir():
-                stack.append((entry.path, f'{prefix}{entry.name}/'))
-            else:
-                found.append((prefix + entry.name, entry.stat()))
-    return sorted(found)
+def _stat(entry: os.DirEntry | Path, root: str) -> os.stat_result:
+    """Of a file that can be read to its end, and that no link puts outside ``root``."""
+    with contextlib.suppress(OSError):  # a link to nothing, or to itself
+        result = entry.stat()
+        if stat.S_ISREG(result.st_mode) and (not entry.is_symlink() or os.path.realpath(entry).startswith(root)):
+            return result
+    raise InputError(os.fspath(entry), expected='a file', remedy='put a file there, or take it away', found=(
+        f'a link to {os.path.realpath(entry)}' if entry.is_symlink() else 'a device, a pipe or nothing'))
 
 
-def fingerprint(path: Path, cache: dict[str, list]) -> tuple[str, int]:
-    """SHA-256 of a file, or of a folder's (relative path, SHA-256) rows, and the number of files.
+def fingerprint(path: Path, cache: dict[str, list], root: str | None = None) -> tuple[str, int]:
+    """SHA-256 of a file's bytes, or of a folder's entries (name, their SHA-256), and the number of files.
 
     Args:
-        path: a file or folder; links are followed.
-        cache: by absolute path, (digest of sizes and mtimes, sha256, count) as of an earlier call; updated here.
+        path: a file or folder, or a link to one.
+        cache: by absolute path, (digest of sizes and mtimes, sha256) as of an earlier call; updated here. A folder's
+            is about the files directly in it.
+        root: of the folder; links in it may lead from file to file, not to folders and not out of it.
+    Raises:
+        InputError: other links; a device or a pipe.
     """
-    files = _files(path)
-    stats = hashlib.sha256(repr([(name, s.st_size, s.st_mtime_ns, s.st_ino) for name, s in files]).encode()).hexdigest()
-    key = str(path.absolute())
+    folder, root = path.is_dir(), root or (os.path.realpath(path) + os.sep if path.is_dir() else '')
+    if folder:
+        entries = sorted(os.scandir(path), key=lambda entry: entry.name)
+        files = [entry for entry in entries if not entry.is_dir(follow_symlinks=False)]
+        rows, count = [], len(files)
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                digest, below = fingerprint(path / entry.name, cache, root)
+                rows.append(f'{digest}  {entry.name}/\n')
+                count += below
+    else:
+        files, rows, count = [path], [], 1
+    state = [(entry.name, s.st_size, s.st_mtime_ns, s.st_ino) for entry in files for s in [_stat(entry, root)]]
+    stats, key = hashlib.sha256(repr(state).encode()).hexdigest(), str(path.absolute())
     if cache.get(key, [''])[0] != stats:
-        if path.is_file():
-            digest = sha256(path)
-        else:
-            with ThreadPoolExecutor() as pool:
-                digests = pool.map(lambda row: sha256(path / row[0]), files)
-                rows = ''.join(f'{sha}  {name}\n' for (name, _), sha in zip(files, digests))
-            digest = hashlib.sha256(rows.encode()).hexdigest()
-        cache[key] = [stats, digest, len(files)]
-    return cache[key][1], cache[key][2]
+        with ThreadPoolExecutor() as pool:
+            digests = list(pool.map(sha256, files))
+        own = ''.join(f'{digest}  {entry.name}\n' for digest, entry in zip(digests, files))
+        cache[key] = [stats, hashlib.sha256(own.encode()).hexdigest() if folder else digests[0]]
+    if not folder:
+        return cache[key][1], 1
+    return hashlib.sha256((cache[key][1] + ''.join(rows)).encode()).hexdigest(), count
 
 
 def _rows(paths: Mapping[str, Path | dict], cache: dict[str, list]) -> list[dict]:
@@ -195,16 +254,13 @@ def produce(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Mappin
         parameters: JSON values; no absolute paths.
         inputs: files and folders read by the build, by the name they are recorded under; or rows that another
             stage's manifest has of them (`recorded`).
-        build: fills the (empty) folder it is given.
+        build: fills the (empty) folder it is given. Hidden folders in it are scratch: removed before it is published.
         packages: distributions whose versions are recorded and, changed, make a result outdated.
         resume: the build can go on in the folder that an interrupted one left.
     Returns:
         whether anything was built.
     """
     out = out.absolute()
-    if out.is_dir() and any(out.iterdir()) and not (out / NAME).exists():
-        raise InputError(out, expected='a folder that a stage wrote, or none', found=f'a folder without {NAME}',
-                         remedy='choose another --out, or move that folder away')
     out.parent.mkdir(parents=True, exist_ok=True)
     side = {kind: out.with_name(f'.{out.name}.{kind}') for kind in ('lock', 'staging', 'old', 'stat.json', 'key')}
     lock = FileLock(side['lock'])
@@ -217,6 +273,9 @@ def produce(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Mappin
         if side['old'].exists() and not out.exists():
             side['old'].rename(out)
         shutil.rmtree(side['old'], ignore_errors=True)
+        if out.is_dir() and any(out.iterdir()) and not (out / NAME).exists():
+            raise InputError(out, expected='a folder that a stage wrote, or none', found=f'a folder without {NAME}',
+                             remedy='choose another --out, or move that folder away')
         cache = _cache(side['stat.json'])
         head = _head(stage, parameters, inputs, packages, cache)
         if _current(out, head, cache):
@@ -228,12 +287,16 @@ def produce(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Mappin
 
         staging, key = side['staging'], json.dumps(head, sort_keys=True)
         if not (resume and side['key'].exists() and side['key'].read_text() == key):
+            side['key'].unlink(missing_ok=True)  # first: nobody is to resume in a folder that was half removed
             shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir(exist_ok=True)
         if resume:
             side['key'].write_text(key)
-        build(staging)
-        write_json(staging / NAME, dict(head, outputs=_rows(_outputs(staging), cache)))
+        if not (staging / NAME).exists():  # else it is whole, and was stopped before it was published
+            build(staging)
+            write_json(staging / NAME, dict(head, outputs=_rows(_outputs(staging), cache)))
+        for scratch in [entry for entry in staging.glob('.*') if entry.is_dir() and not entry.is_symlink()]:
+            shutil.rmtree(scratch)
         _publish(staging, out, side['old'])
         side['key'].unlink(missing_ok=True)
         renamed = {k.replace(str(staging), str(out), 1): v for k, v in cache.items()}

@@ -34,7 +34,7 @@ class WithSynthetic(ConcatDataset):
             raise InputError(drawn.ann_file, expected=f'{wanted} images, {ratio} for each real one',
                              found=str(len(drawn)),
                              remedy='draw more (make synth IMAGES_PER_CLASS=...) or lower `ratio` in the config')
-        super().__init__([originals, drawn], **kwargs)
+        super().__init__([originals, drawn], ignore_keys='categories', **kwargs)  # only crop's lists have those
 
 
 def predict(cfg: Config, state: dict[str, torch.Tensor]) -> np.ndarray:

@@ -2,20 +2,19 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
-from collections.abc import Iterator, Sequence
+import itertools
+import multiprocessing
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mmdet.datasets import CocoDataset
 from mmdet.registry import DATASETS, METRICS
 from mmengine.evaluator import BaseMetric
 
 from pipelines.core import boxes, coco
-
-if TYPE_CHECKING:
-    import torch
-    from mmengine import Config
 
 AGNOSTIC_CATEGORY = 1  # category_id of every detection of a class-agnostic detector
 
@@ -89,28 +88,54 @@ class LocalisationMetric(BaseMetric):
                     **{name: numbers[name] for name in ('AP', 'AP50', 'AP75')})
 
 
-def predict(cfg: Config, state: dict[str, torch.Tensor], splits: dict[str, coco.Coco]) -> Iterator[list[dict]]:
-    """COCO results image by image, in the order of the splits' files.
+def _device() -> str:
+    """The GPU of this process: of several worker processes, each has its own."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return 'cpu'
+    worker = multiprocessing.current_process()._identity
+    return f'cuda:{(worker[0] - 1) % torch.cuda.device_count() if worker else 0}'
+
+
+@functools.lru_cache(maxsize=1)
+def _detector(config: Path, data: Path, num_classes: int, options: tuple[str, ...], model: Path) -> tuple:
+    """Config, network in evaluation mode, and by split the dataset with the positions of its images."""
+    from mmdet.registry import MODELS
+
+    from pipelines.openmm import weights
+    from pipelines.openmm.config import load
+
+    cfg = load(config, data_root=data, num_classes=num_classes, options=options)
+    network = MODELS.build(cfg.model)
+    network.load_state_dict(weights.load(model))
+    datasets = {}
+    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools'
+        for split in coco.SPLITS:
+            dataset = DATASETS.build(dict(cfg.test_dataloader.dataset, ann_file=f'{split}.json'))
+            positions = {dataset.get_data_info(i)['img_id']: i for i in range(len(dataset))}
+            datasets[split] = dataset, positions, category_ids(coco.read(data / f'{split}.json'), cfg.class_agnostic)
+    return cfg, network.to(_device()).eval(), datasets
+
+
+def predict(images: list[tuple[str, int]], *detector: Any) -> list[dict]:
+    """COCO results of a few images: what `shards.run` spreads over processes.
 
     Args:
-        cfg: a detector's config; its test dataloader is pointed at each split in turn.
-        state: the trained weights.
-        splits: what to run on.
+        images: (split, image id).
+        detector: config file, convert folder, number of classes, config overrides (a tuple), weights file.
     """
     import torch
-    from mmdet.registry import MODELS
     from mmengine.runner import Runner
+    from torch.utils.data import Subset
 
-    model = MODELS.build(cfg.model)
-    model.load_state_dict(state)
-    model = model.to('cuda' if torch.cuda.is_available() else 'cpu').eval()
-    for truth in splits.values():
-        loader = dict(cfg.test_dataloader)
-        loader['dataset'] = dict(loader['dataset'], ann_file=truth.path.name)
-        ids = category_ids(truth, cfg.class_agnostic)
-        with contextlib.redirect_stdout(io.StringIO()):  # pycocotools'
-            batches = Runner.build_dataloader(loader)
-        for batch in batches:
+    cfg, network, datasets = _detector(*detector)
+    rows = []
+    for split, group in itertools.groupby(images, key=lambda row: row[0]):
+        dataset, positions, ids = datasets[split]
+        part = Subset(dataset, [positions[image_id] for _, image_id in group])
+        for batch in Runner.build_dataloader(dict(cfg.test_dataloader, dataset=part)):
             with torch.inference_mode():
-                for sample in model.test_step(batch):
-                    yield to_results(sample, ids)
+                for sample in network.test_step(batch):
+                    rows += to_results(sample, ids)
+    return rows

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image, ImageOps
 
 from pipelines.core import boxes
 
@@ -81,3 +84,86 @@ def test_whole_pixels_stay_inside(case):
 def test_whole_pixels_keep_a_square_square():
     assert boxes.whole_pixels(np.array([0.4, 10.6, 20.0, 30.2]), (100, 100)) == (0, 10, 20, 30)
     assert boxes.whole_pixels(np.array([0.0, -20.5, 80.0, 59.5]), (80, 39)) == (0, -21, 80, 59)
+
+
+ANY = st.floats(-1e4, 1e4)
+BOXES = st.tuples(ANY, ANY, ANY, ANY).map(lambda v: np.array([v]))
+
+
+@given(BOXES)
+def test_frames_convert_back(box):
+    assert boxes.xyxy_to_xywh(boxes.xywh_to_xyxy(box)) == pytest.approx(box, abs=1e-8)
+
+
+@given(BOXES, SIZES)
+def test_clipping_is_cutting_and_is_done_once(box, size):
+    clipped = boxes.clip(box, size)
+    assert (clipped >= 0).all() and (clipped <= [*size, *size]).all()
+    assert (boxes.clip(clipped, size) == clipped).all()
+    assert boxes.area(clipped) <= boxes.area(box) + 1e-6
+    whole = np.array([[0, 0, *size]], float)
+    if boxes.area(box) > 1e-3:  # what is left is what box and image have in common
+        common = boxes.area(box) + boxes.area(whole)
+        overlap = boxes.iou(box, whole)[0, 0]
+        assert boxes.area(clipped)[0] == pytest.approx((common * overlap / (1 + overlap)).item(), rel=1e-6, abs=1e-4)
+
+
+@given(boxes_inside(), boxes_inside(), st.floats(-100, 100), st.floats(-100, 100))
+def test_iou_is_symmetric_bounded_and_does_not_move_with_the_frame(one, other, dx, dy):
+    a, b, shift = one[0], other[0], np.array([[dx, dy, dx, dy]])
+    found = boxes.iou(a, b)[0, 0]
+    assert 0 <= found <= 1 and boxes.iou(a, a)[0, 0] == pytest.approx(1)
+    assert boxes.iou(b, a)[0, 0] == pytest.approx(found)
+    assert boxes.iou(a + shift, b + shift)[0, 0] == pytest.approx(found, abs=1e-6)
+
+
+@given(boxes_inside(), st.floats(0, 5))
+def test_a_grown_box_holds_the_box_and_stays_inside(case, margin):
+    box, size = case
+    grown = boxes.grow(box, margin, size)[0]
+    assert (grown[:2] <= box[0, :2] + 1e-9).all() and (grown[2:] >= box[0, 2:] - 1e-9).all()
+    assert (grown >= 0).all() and (grown <= [*size, *size]).all()
+    assert boxes.grow(box, 0, size)[0] == pytest.approx(box[0])
+
+
+@given(boxes_inside(), st.floats(0.5, 500))
+def test_a_box_grown_to_a_size_holds_the_box_and_stays_inside(case, longer):
+    box, size = case
+    grown = boxes.at_least(box, longer, size)[0]
+    assert (grown[:2] <= box[0, :2] + 1e-6).all() and (grown[2:] >= box[0, 2:] - 1e-6).all()
+    assert (grown >= -1e-6).all() and (grown <= np.array([*size, *size]) + 1e-6).all()
+    side = int((box[0, 2:] - box[0, :2]).argmax())
+    assert grown[side + 2] - grown[side] >= min(longer, size[side]) - 1e-6
+
+
+@given(boxes_inside(), st.sampled_from(['square', 'grow']), st.floats(0, 1))
+def test_whole_pixels_move_an_edge_by_less_than_one(case, kind, margin):
+    box, size = case
+    xyxy = boxes.square(box, size)[0] if kind == 'square' else boxes.grow(box, margin, size)[0]
+    x1, y1, x2, y2 = whole = boxes.whole_pixels(xyxy, size)
+    assert np.abs(np.array(whole) - xyxy).max() <= 1 + 1e-9 and x2 > x1 and y2 > y1
+    assert kind == 'grow' or x2 - x1 == y2 - y1
+    assert (x1 >= 0 and x2 <= size[0]) or x2 - x1 > size[0]
+    assert (y1 >= 0 and y2 <= size[1]) or y2 - y1 > size[1]
+
+
+@pytest.mark.parametrize('function', [lambda box: boxes.square(box, (9, 9)), lambda box: boxes.grow(box, 0.1, (9, 9)),
+                                      lambda box: boxes.at_least(box, 5, (9, 9))])
+@pytest.mark.parametrize('box', [[1, 1, 1, 5], [5, 1, 1, 5], [1, float('nan'), 5, 5]])
+def test_a_box_without_area_is_refused(function, box):
+    with pytest.raises(ValueError, match='box 1 has no area'):
+        function([[0, 0, 5, 5], box])
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+def test_boxes_turn_as_pixels_do(orientation):
+    """The reference is Pillow: a picture that is white in the box, with that orientation, as Pillow shows it."""
+    stored = np.zeros((20, 30), np.uint8)
+    stored[3:9, 4:17] = 255
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stream = io.BytesIO()
+    Image.fromarray(stored).save(stream, 'PNG', exif=exif)
+    rows, columns = np.nonzero(np.asarray(ImageOps.exif_transpose(Image.open(stream))))
+    shown = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+    assert boxes.turn([[4, 3, 17, 9]], (30, 20), orientation).tolist() == [shown]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -63,6 +65,23 @@ def test_crop_is_exact_and_padded_with_grey(halves):
     padded = images.crop(halves, np.array([0, -5, 30, 25.]))
     assert padded.shape == (30, 30, 3)
     assert (padded[:5] == 114).all() and (padded[25:] == 114).all() and (padded[5:25] == halves).all()
+
+
+@pytest.mark.parametrize('size', [(1, 1), (1, 7), (33, 64), (256, 256)])
+def test_png_is_lossless(size):
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+    smooth = np.add.outer(np.arange(size[0]), np.arange(size[1]))[..., None].repeat(3, axis=2).astype(np.uint8)
+    for picture in (noise, smooth, noise[:, ::-1], np.zeros_like(noise)):
+        with Image.open(io.BytesIO(images.encode_png(picture))) as read:
+            assert (read.format, read.mode) == ('PNG', 'RGB')
+            assert (np.asarray(read) == picture).all()
+
+
+@pytest.mark.parametrize('picture', [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3))])
+def test_png_of_anything_but_rgb_bytes_is_refused(picture):
+    with pytest.raises(ValueError, match=r'expected \(H, W, 3\) of uint8'):
+        images.encode_png(picture)
 
 
 def test_fit_sets_the_longer_side(halves):

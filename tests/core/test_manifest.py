@@ -84,6 +84,43 @@ def test_a_folder_of_somebody_elses_is_not_touched(source, tmp_path):
     assert (tmp_path / 'out' / 'thesis.tex').read_text() == 'my life'
 
 
+class Stopped(BaseException):
+    pass
+
+
+def stop(*args, **kwargs):
+    raise Stopped
+
+
+def test_a_whole_folder_that_was_not_published_yet_is_not_built_again(tmp_path, monkeypatch):
+    def build(folder: Path) -> None:
+        (folder / '.scratch').mkdir()
+        (folder / 'a.txt').write_text('a')
+
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(manifest, '_publish', stop)
+        manifest.produce(tmp_path / 'out', 'copy', {}, {}, build, resume=True)
+    assert manifest.produce(tmp_path / 'out', 'copy', {}, {}, stop, resume=True)
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['a.txt', manifest.NAME]
+
+
+def test_nobody_goes_on_in_a_folder_that_was_half_removed(tmp_path, monkeypatch):
+    def begin(folder: Path) -> None:
+        (folder / 'first.txt').write_text('first')
+        raise Stopped
+
+    def go_on(folder: Path) -> None:
+        assert not any(folder.iterdir())
+
+    with pytest.raises(Stopped):
+        manifest.produce(tmp_path / 'out', 'copy', {'k': 1}, {}, begin, resume=True)
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(manifest.shutil, 'rmtree', lambda path, **_: path.exists() and stop())
+        manifest.produce(tmp_path / 'out', 'copy', {'k': 2}, {}, begin, resume=True)
+    assert (tmp_path / '.out.staging' / 'first.txt').exists()
+    assert manifest.produce(tmp_path / 'out', 'copy', {'k': 1}, {}, go_on, resume=True)
+
+
 _SLOW = '''
 import sys, time
 from pathlib import Path

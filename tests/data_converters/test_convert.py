@@ -12,9 +12,10 @@ from pycocotools.coco import COCO
 from scipy.io import loadmat, savemat
 
 from data_converters import convert as module
-from data_converters.convert import convert, hold_out, main
-from data_converters.records import Record
+from data_converters.convert import convert, main
+from data_converters.splits import hold_out
 from pipelines.core.errors import InputError
+from pipelines.core.shards import Engine
 
 SHARED = Path(__file__).resolve().parents[2] / '../shared/data'
 XML = """<annotation><folder>%s</folder><filename>%s</filename>
@@ -98,7 +99,7 @@ def test_the_summary_counts(dogs, tmp_path, capsys):
     convert('dogs', dogs, tmp_path / 'out')
     summary = read(tmp_path / 'out' / 'summary.json')
     assert summary['splits']['test'] == dict(images=2, boxes=3, boxes_annotated=4, multi_object=2, clipped=1,
-                                             dropped_boxes=1)
+                                             dropped_boxes=1, quarantined=0)
     assert summary['splits']['val']['images'] == 2 and summary['classes'] == 2
     assert summary['dropped'] == [dict(file='Annotation/n02-Beta/n02_3', reason=(
         'box [100.0, 0.0, 111.0, 21.0] (xyxy) has no area inside the 100 x 80 image'))]
@@ -179,18 +180,16 @@ def test_annotation_only(dogs, birds, tmp_path):
 
 
 def test_val_is_stratified_and_repeatable():
-    records = [Record(i, f'{i}.jpg', (9, 9), i % 3, np.zeros((0, 4)), 'train', '') for i in range(90)]
-    records += [Record(90, 'x.jpg', (9, 9), 3, np.zeros((0, 4)), 'train', ''),
-                Record(91, 'y.jpg', (9, 9), 3, np.zeros((0, 4)), 'train', '')]
-    splits = hold_out(records, 0.2, 0)
-    assert np.bincount([record.label for record in splits['val']]).tolist() == [6, 6, 6, 1]
-    assert np.bincount([record.label for record in splits['train']]).tolist() == [24, 24, 24, 1]
+    labels, test = np.array([*(i % 3 for i in range(90)), 3, 3]), np.zeros(92, bool)
+    splits = hold_out(labels, test, 0.2, 0)
+    assert np.bincount(labels[splits == 'val']).tolist() == [6, 6, 6, 1]
+    assert np.bincount(labels[splits == 'train']).tolist() == [24, 24, 24, 1]
     # RandomState's stream is frozen, so these hold on every platform and version
     first_six = [6, 16, 19, 25, 30, 38]
-    assert [record.id for record in splits['val']][:6] == first_six
-    assert [record.id for record in hold_out(records, 0.2, 1)['val']][:6] != first_six
+    assert np.flatnonzero(splits == 'val')[:6].tolist() == first_six
+    assert np.flatnonzero(hold_out(labels, test, 0.2, 1) == 'val')[:6].tolist() != first_six
     with pytest.raises(InputError, match='at least 2 training images of every class, found 1 of class 4'):
-        hold_out(records[:91], 0.2, 0)
+        hold_out(labels[:91], test[:91], 0.2, 0)
 
 
 def test_one_image_in_two_rows_is_refused(birds, tmp_path):
@@ -228,12 +227,7 @@ def write(path: str, text: str):
     (remove('Images/n01-Alpha/n01_2.jpg'), r'n01_2\.jpg: expected an image \(it is in the lists\), found nothing'),
     (remove('Images/n01-Alpha'), r'Images/n01-Alpha/n01_1\.jpg: expected an image'),
     (remove('Images', 'Annotation', 'lists'), 'dogs: expected Annotation, lists, Images .* found an empty folder'),
-    (write('Annotation/n01-Alpha/n01_1', '<annotation>\n<size>'), 'n01_1:2: expected well-formed XML'),
-    (write('Annotation/n01-Alpha/n01_1', XML.format(100, 80, '')), 'n01_1: expected a size and at least one object'),
-    (write('Annotation/n01-Alpha/n01_1', XML.format(100, 'x', '')), 'n01_1: expected whole numbers'),
-    (write('Annotation/n01-Alpha/n01_1', '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'), 'n01_1: expected .* no entities'),
     (write('lists/train_list.mat', 'no'), r'train_list\.mat: expected a \.mat file'),
-    (write('Images/n01-Alpha/n01_1.jpg', 'no'), r'n01_1\.jpg: expected an image'),
 ])
 def test_what_is_wrong_with_dogs_is_named(dogs, tmp_path, capsys, damage, message):
     convert('dogs', dogs, tmp_path / 'out')
@@ -248,16 +242,91 @@ def test_what_is_wrong_with_dogs_is_named(dogs, tmp_path, capsys, damage, messag
     assert files_of(tmp_path / 'out') == before
 
 
+ONE = 'n01-Alpha/n01_3.jpg'
+
+
+def cut(path: str):
+    return lambda root: (root / path).write_bytes((root / path).read_bytes()[:-40])
+
+
+@pytest.mark.parametrize(('damage', 'reason'), [
+    (write('Annotation/n01-Alpha/n01_3', '<annotation>\n<size>'), 'expected well-formed XML'),
+    (write('Annotation/n01-Alpha/n01_3', XML.format(100, 80, '')), 'expected a size and at least one object'),
+    (write('Annotation/n01-Alpha/n01_3', XML.format(100, 'x', objects((0, 0, 9, 9)))),
+     'expected one whole number of up to 6 digits'),
+    (write('Annotation/n01-Alpha/n01_3', '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'),
+     'expected XML without DTD and entities'),
+    (write(f'Images/{ONE}', 'no'), "found cannot identify image file 'Images/n01-Alpha/n01_3.jpg'"),
+    (cut(f'Images/{ONE}'), 'expected an undamaged image'),
+])
+def test_a_damaged_image_is_left_out_and_listed(dogs, tmp_path, capsys, damage, reason):
+    convert('dogs', dogs, tmp_path / 'whole')
+    damage(dogs)
+    arguments = ['--dataset', 'dogs', '--raw', str(dogs), '--out', str(tmp_path / 'out'), '--verify', '--max-bad']
+    for _ in range(2):  # made, and up to date
+        assert main([*arguments, '0.2']) == 0
+        assert 'quarantined: 1 of 6 images' in capsys.readouterr().err
+    rows = read(tmp_path / 'out/quarantine.json')
+    assert rows['images'] == 6 and len(rows['quarantined']) == 1
+    assert rows['quarantined'][0]['file'] == ONE and reason in rows['quarantined'][0]['reason']
+    assert read(tmp_path / 'out/summary.json')['splits']['test']['quarantined'] == 1
+    for name in ('train', 'val', 'test'):  # nothing else has changed
+        whole, rest = (read(tmp_path / out / f'{name}.json')['images'] for out in ('whole', 'out'))
+        assert rest == [row for row in whole if row['file_name'] != ONE]
+    assert main([*arguments, '0.1']) == 3
+    assert 'expected at most 10.000% of the images damaged, found 1 of 6' in capsys.readouterr().err
+    assert main([*arguments, '0.2', '--strict']) == 2
+
+
+def test_strict_stops_before_anything_is_written(dogs, tmp_path):
+    cut(f'Images/{ONE}')(dogs)
+    with pytest.raises(InputError, match=r'n01_3\.jpg: expected an undamaged image'):
+        convert('dogs', dogs, tmp_path / 'out', verify=True, strict=True)
+    assert not (tmp_path / 'out').exists()
+    convert('dogs', dogs, tmp_path / 'out')  # headers alone show nothing
+    assert read(tmp_path / 'out/quarantine.json')['quarantined'] == []
+
+
+def test_a_class_without_an_undamaged_training_image_is_an_error(dogs, tmp_path):
+    for number in (1, 2):
+        cut(f'Images/n01-Alpha/n01_{number}.jpg')(dogs)
+    with pytest.raises(InputError, match='an undamaged training image of every class, found none of Alpha'):
+        convert('dogs', dogs, tmp_path / 'out', verify=True, max_bad=1)
+
+
+def test_a_link_out_of_the_raw_folder_is_not_followed(dogs, tmp_path):
+    jpeg(tmp_path / 'secret.jpg', (100, 80))
+    (dogs / 'Images' / ONE).unlink()
+    (dogs / 'Images' / ONE).symlink_to(tmp_path / 'secret.jpg')
+    with pytest.raises(InputError, match=r'n01_3\.jpg: expected a file, found a link to .*secret'):
+        convert('dogs', dogs, tmp_path / 'out')
+
+
+def test_a_linked_image_folder_is_followed(dogs, tmp_path):
+    (dogs / 'Images').rename(tmp_path / 'elsewhere')
+    (dogs / 'Images').symlink_to(tmp_path / 'elsewhere')
+    assert convert('dogs', dogs, tmp_path / 'out')
+
+
+@pytest.mark.parametrize('size', [1, 2, 100])
+def test_shards_and_workers_change_no_byte(toy_dogs_raw, tmp_path, monkeypatch, size):
+    convert('toy-dogs', toy_dogs_raw, tmp_path / 'once')
+    monkeypatch.setattr(module, '_SHARD', size)
+    convert('toy-dogs', toy_dogs_raw, tmp_path / 'out', engine=Engine(2 if size == 100 else 1))
+    assert files_of(tmp_path / 'out') == files_of(tmp_path / 'once')
+
+
 @pytest.mark.parametrize(('damage', 'message'), [
     (remove('images'), 'CUB_200_2011: expected .*, found no images'),
     (remove('classes.txt'), r'found no classes\.txt'),
-    (remove('images/002.Tit/d.jpg'), r'002\.Tit/d\.jpg: expected an image \(line 4 of images\.txt\), found nothing'),
+    (remove('images/002.Tit/d.jpg'), r'002\.Tit/d\.jpg: expected an image \(it is in images\.txt\), found nothing'),
     (write('bounding_boxes.txt', '1 5 6 20 10\n2 5 6 20\n'), r'bounding_boxes\.txt:2: expected a new id and 4 values'),
     (write('bounding_boxes.txt', '1 5 6 nan 10\n'), r'bounding_boxes\.txt:1: expected'),
     (write('train_test_split.txt', '1 1\n2 1\n3 0\n4 1\n'), r'train_test_split\.txt: .* found no row for image 5'),
     (write('train_test_split.txt', '1 1\n2 1\n3 0\n4 1\n5 2\n'), r'train_test_split\.txt:5: expected 0 \(test\) or 1'),
     (write('image_class_labels.txt', '1 1\n2 1\n3 1\n4 2\n5 9\n'), r'txt:5: expected a class from 1 to 2, found 9'),
-    (write('images.txt', '1 ../secret.jpg\n'), r'bounding_boxes\.txt: expected a row for every id'),
+    (write('images.txt', '1 ../secret.jpg\n'), r'images\.txt:1: expected a path below the image folder'),
+    (write('images.txt', '1 a.jpg\n'), r'bounding_boxes\.txt:2: expected a row for every id'),
 ])
 def test_what_is_wrong_with_birds_is_named(birds, tmp_path, damage, message):
     damage(birds)
@@ -288,7 +357,8 @@ def test_archives_are_not_trusted(dogs, tmp_path, kind):
         if kind == 'cut':
             data = (raw / f'{name}.tar').read_bytes()
             (raw / f'{name}.tar').write_bytes(data[:700])
-    message = {'link': 'expected plain files and folders, found a link', 'outside': 'found a path that leads out of it',
+    message = {'link': 'expected plain files and folders, found a link',
+               'outside': r"expected paths inside the archive's own folder, found '../../x'",
                'cut': 'expected a whole tar archive'}[kind]
     with pytest.raises(InputError, match=message):
         convert('dogs', raw, tmp_path / 'out')

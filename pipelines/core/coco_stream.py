@@ -1,0 +1,199 @@
+"""COCO files of any length, an image at a time: what crop needs to stay small over a million of them."""
+from __future__ import annotations
+
+import contextlib
+import heapq
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.core import boxes, coco_rows
+from pipelines.core.coco import SPLITS
+from pipelines.core.errors import InputError
+from pipelines.core.names import key
+
+_AGAIN = 'run the convert stage again (make convert)'
+_DEPTH = 16
+
+
+@dataclass(frozen=True)
+class Images:
+    """All images of a dataset, by id in rising order.
+
+    Args:
+        ids: (N,).
+        sizes: (N, 2) width and height in pixels.
+    """
+    ids: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+
+    def position(self, image_id: int) -> int | None:
+        i = int(np.searchsorted(self.ids, image_id))
+        return i if i < len(self.ids) and self.ids[i] == image_id else None
+
+
+@contextlib.contextmanager
+def _opened(path: Path, expected: str, remedy: str) -> Iterator[BinaryIO]:
+    import ijson
+
+    try:
+        with path.open('rb') as stream:
+            yield stream
+    except (FileNotFoundError, IsADirectoryError):
+        raise InputError(path, expected=expected, found='nothing', remedy=remedy) from None
+    except (ijson.JSONError, ValueError, OverflowError) as error:
+        line = str(error).split('\n')[0]
+        raise InputError(path, expected=expected, found=f'{type(error).__name__}: {line}', remedy=remedy) from None
+
+
+@contextlib.contextmanager
+def _items(path: Path, prefix: str, expected: str, remedy: str) -> Iterator[Iterator[Any]]:
+    import ijson
+
+    with _opened(path, expected, remedy) as stream:
+        yield ijson.items(stream, prefix, use_float=True)
+
+
+def _check_shape(path: Path, lists: tuple[str, ...], expected: str, remedy: str) -> None:
+    """What ijson's items do not tell: they end without a word where a list is missing, and merge what is there twice.
+
+    Args:
+        lists: names of the lists that the file's object has to have; none: the file is a list itself.
+    Raises:
+        InputError: another file, a name twice in an object, or lists in lists without end, which ijson needs memory
+            for by the square of their depth.
+    """
+    import ijson
+
+    names: list[set[str]] = []
+    shape: dict[str, str] = {}
+    name = ''
+    with _opened(path, expected, remedy) as stream:
+        for event, value in ijson.basic_parse(stream, use_float=True):
+            if event == 'map_key':
+                if value in names[-1]:
+                    raise InputError(path, expected=expected, found=f'{value!r:.80} twice in one object', remedy=remedy)
+                names[-1].add(value)
+                name = value
+            elif event.startswith('start'):
+                if not names:
+                    shape[''] = event
+                elif len(names) == 1 and name:
+                    shape[name] = event
+                names.append(set())
+                if len(names) > _DEPTH:
+                    raise InputError(path, expected=expected, found=f'more than {_DEPTH} lists in lists', remedy=remedy)
+            elif event.startswith('end'):
+                names.pop()
+    wanted = {'': 'start_map', **dict.fromkeys(lists, 'start_array')} if lists else {'': 'start_array'}
+    if wrong := [name or 'the whole' for name, event in wanted.items() if shape.get(name) != event]:
+        raise InputError(path, expected=expected, found=f'another {wrong[0]}', remedy=remedy)
+
+
+def categories(path: Path) -> list[dict]:
+    """The categories of a COCO file, by id; at once where they come first, as convert writes them."""
+    with _items(path, 'categories', 'a COCO file', _AGAIN) as found:
+        return coco_rows.categories(next(found, None), path)
+
+
+def images(folder: Path) -> Images:
+    """The images of train, val and test of a convert folder.
+
+    Raises:
+        InputError: a file that is no COCO file; a wrong row (`coco_rows`); other categories than train's; an image, by
+            id or file name, that is there twice.
+    """
+    for split in SPLITS:
+        _check_shape(folder / f'{split}.json', ('categories', 'images', 'annotations'), 'a COCO file', _AGAIN)
+    ids, sizes, names, first = [], [], [], categories(folder / 'train.json')
+    known = {row['id'] for row in first}
+
+    def columns_of(number: int, row: Any) -> tuple[int, ...]:
+        coco_rows.image(row, f'{path}, images, row {number}', known)
+        return row['id'], row['width'], row['height'], hash(key(row['file_name']))
+
+    for split in SPLITS:
+        path = folder / f'{split}.json'
+        if categories(path) != first:
+            raise InputError(path, expected='the categories of train.json', found='others', remedy=coco_rows.AGAIN)
+        with _items(path, 'images.item', 'a COCO file', _AGAIN) as rows:
+            table = np.fromiter(itertools.starmap(columns_of, enumerate(rows)), 'i8,i8,i8,i8')
+        if not len(table):
+            raise InputError(path, expected='COCO images', found='none', remedy=_AGAIN)
+        columns = table.view(np.int64).reshape(-1, 4)
+        ids.append(columns[:, 0])
+        sizes.append(columns[:, 1:3])
+        names.append(columns[:, 3])
+    for what, column in (('image id', ids), ('file name', names)):
+        values, counts = np.unique(np.concatenate(column), return_counts=True)
+        if len(twice := values[counts > 1]):
+            where = [split for split, part in zip(SPLITS, column) if np.isin(twice[0], part)]
+            found = f'{twice[0]} twice' if column is ids else 'one twice'
+            raise InputError(folder / f'{where[-1]}.json', expected=f'every {what} once', found=found + (
+                f', in {" and ".join(where)}'), remedy=coco_rows.AGAIN)
+    order = np.argsort(np.concatenate(ids))
+    return Images(np.concatenate(ids)[order], np.concatenate(sizes)[order])
+
+
+def annotated(folder: Path) -> Iterator[tuple[str, dict, list[dict]]]:
+    """(split, image, its annotations) for all images of train, val and test, by image id.
+
+    Raises:
+        InputError: a file whose images and annotations are not sorted by image id.
+    """
+    return heapq.merge(*(_annotated(folder / f'{split}.json', split) for split in SPLITS), key=lambda row: row[1]['id'])
+
+
+def _annotated(path: Path, split: str) -> Iterator[tuple[str, dict, list[dict]]]:
+    with _items(path, 'images.item', 'a COCO file', _AGAIN) as pictures, \
+            _items(path, 'annotations.item', 'a COCO file', _AGAIN) as rows:
+        numbered, last = enumerate(rows), 0
+        following = next(numbered, None)
+        for image in pictures:
+            mine = []
+            while following and isinstance(following[1], dict) and following[1].get('image_id') == image['id']:
+                coco_rows.annotation(following[1], f'{path}, annotations, row {following[0]}', image)
+                mine.append(following[1])
+                following = next(numbered, None)
+            if image['id'] <= last:
+                raise InputError(path, expected='images and annotations sorted by image id',
+                                 found=f'image {image["id"]} out of order', remedy=_AGAIN)
+            last = image['id']
+            yield split, image, mine
+        if following:
+            raise InputError(f'{path}, annotations, row {following[0]}', remedy=_AGAIN, found=f'{following[1]!r:.80}',
+                             expected='rows of its own images, sorted by image id')
+
+
+def best_boxes(path: Path, known: Images) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """By position in ``known``, the best-scoring box with area inside the image; the first of equals.
+
+    Args:
+        path: COCO results, in any order.
+    Returns:
+        (N,) scores, NaN without such a box, and (N, 4) boxes, xyxy, cut at the image's border.
+    Raises:
+        InputError: not COCO results, or of an unknown image.
+    """
+    remedy = 'run make detect for this dataset, or set BOXES=gt'
+    _check_shape(path, (), 'COCO results (image_id, bbox, score)', remedy)
+    scores, found = np.full(len(known.ids), np.nan), np.zeros((len(known.ids), 4))
+    with _items(path, 'item', 'COCO results (image_id, bbox, score)', remedy) as rows:
+        for number, row in enumerate(rows):
+            coco_rows.detection(row, f'{path}, row {number}', remedy)
+            score, xywh = row['score'], row['bbox']
+            i = known.position(row['image_id'])
+            if i is None:
+                raise InputError(f'{path}, row {number}', expected='an image id of the converted dataset',
+                                 found=str(row['image_id']), remedy=remedy)
+            if score <= scores[i]:
+                continue
+            box = boxes.clip(boxes.xywh_to_xyxy(xywh), tuple(known.sizes[i]))[0]
+            if (box[2] - box[0]) * (box[3] - box[1]) > 0:
+                scores[i], found[i] = score, box
+    return scores, found

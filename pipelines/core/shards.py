@@ -1,0 +1,137 @@
+"""A long job over many images in shards: independent, repeatable, done by processes here or by a Dask cluster.
+
+Shards are cut by position, so they do not depend on who works on them. A finished shard is one JSON file, renamed into
+place; a job that starts again in the same folder leaves those out. At most the shards under way are done twice.
+"""
+from __future__ import annotations
+
+import argparse
+import ctypes
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from pipelines.core.errors import InputError
+from pipelines.core.manifest import write_json
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Who works.
+
+    Args:
+        workers: processes on this machine; None: one per CPU that this process may use.
+        scheduler: address of a Dask scheduler, whose workers see the same files under the same paths; ``workers`` does
+            not count then.
+    """
+    workers: int | None = None
+    scheduler: str | None = None
+
+    @contextmanager
+    def executor(self, shards: int) -> Iterator[tuple[Executor, int]]:
+        """A place to submit to, and how many shards it works on at once."""
+        workers = min(self.workers or len(os.sched_getaffinity(0)), shards)
+        if self.scheduler:
+            with _dask_client(self.scheduler) as client:
+                # a worker that dies is no fault of the shard it was at
+                yield client.get_executor(pure=False, retries=5), max(1, sum(client.nthreads().values()))
+        elif workers <= 1:
+            yield _Here(), 1
+        else:
+            spawn = multiprocessing.get_context('spawn')  # fork is unsafe beside tqdm's thread
+            pool = ProcessPoolExecutor(workers, spawn, initializer=_die_with_parent, initargs=(os.getpid(),))
+            try:
+                yield pool, workers
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+
+class _Here(Executor):
+    """Works at once, in this process."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+        future: Future = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+def _die_with_parent(parent: int) -> None:
+    """Leave no process behind that writes where the next run does (prctl(2), PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _dask_client(address: str) -> Any:
+    from distributed import Client
+
+    try:
+        return Client(address, timeout=20)
+    except (OSError, ValueError) as error:
+        raise InputError('--scheduler', expected='the address of a Dask scheduler, as tcp://host:8786',
+                         found=f'{address} ({error})', remedy='start one (docs/scaling.md), or leave it out') from None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--workers', type=int, help='processes; default: one per CPU')
+    parser.add_argument('--scheduler', metavar='ADDRESS', help='work on a Dask cluster instead: tcp://host:8786')
+
+
+def run(work: Callable[..., Any], items: Iterable[Any], args: tuple, folder: Path, *, size: int, total: int,
+        title: str, engine: Engine | None = None) -> list[Path]:
+    """Work through items, ``size`` at a time.
+
+    Args:
+        work: ``work(items of one shard, *args)`` gives JSON; importable by name, and the same for the same items.
+        items: read as the work goes on.
+        folder: holds the finished shards' results.
+        total: number of items, for the progress bar.
+    Returns:
+        the files with the shards' results, in order.
+    Raises:
+        InputError: from ``work``; or a worker process was killed, or no scheduler answers.
+    """
+    from tqdm import tqdm
+
+    folder = folder.absolute()
+    folder.mkdir(exist_ok=True)
+    done = {path.name for path in folder.glob('*.json')}
+    if done:
+        print(f'[{title}] goes on: {len(done)} shards were done before', flush=True)
+    iterator, names, pending = iter(items), [], set()
+    try:
+        with (engine or Engine()).executor(-(-total // size) - len(done)) as (executor, width), \
+                tqdm(total=total, desc=f'[{title}]', unit='img', dynamic_ncols=True) as bar:
+            while batch := list(islice(iterator, size)):
+                names.append(f'{len(names):08}.json')
+                if names[-1] in done:
+                    bar.update(len(batch))
+                    continue
+                pending.add(executor.submit(_one, work, batch, args, folder / names[-1]))
+                while len(pending) >= 2 * width:
+                    pending = _collect(pending, bar)
+            while pending:
+                pending = _collect(pending, bar)
+    except BrokenProcessPool:
+        raise InputError('--workers', expected='worker processes that live', found='one was killed (out of memory?)',
+                         remedy='run the same command, which goes on from here, with fewer workers') from None
+    return [folder / name for name in names]
+
+
+def _one(work: Callable[..., Any], batch: list, args: tuple, path: Path) -> int:
+    write_json(path, work(batch, *args), indent=None)
+    return len(batch)
+
+
+def _collect(pending: set[Future], bar: Any) -> set[Future]:
+    finished, rest = wait(pending, return_when=FIRST_COMPLETED)
+    bar.update(sum(future.result() for future in finished))
+    return rest
