@@ -3,9 +3,10 @@
     python tools/train.py mm_configs/classify/cub/mobilenet-v2_square.py --out work_dirs/try/square
     tools/dist_train.sh mm_configs/detect/cub/faster-rcnn_r101_fpn.py 8
 
-The stage and the dataset are read from the config's path. OUT gets model.pth, config.py, metrics.jsonl and logs/
-(TensorBoard events, checkpoints). The same command goes on where it was interrupted. To compare configs over several
-seeds on the test split, make them rows of the table: make classify ROWS="a.py b.py".
+The stage and the dataset are read from the config's path; the config is checked first (tools/lint_configs.py). OUT gets
+model.pth, config.py, metrics.jsonl and logs/ (TensorBoard events, checkpoints). The same command goes on where it was
+interrupted. To compare configs over several seeds on the test split, make them rows of the table:
+make classify ROWS="a.py b.py".
 """
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from pipelines.core import coco, configs, lineage
 from pipelines.core.errors import InputError, command
+from tools import lint_configs
 
 
 def data_of(config: Path, work: Path) -> tuple[Path, int]:
@@ -32,6 +34,11 @@ def data_of(config: Path, work: Path) -> tuple[Path, int]:
     return folder, len(lineage.read_list(lists / 'full_train.json')[0])
 
 
+def default_out(config: Path, work: Path, seed: int) -> Path:
+    stage, dataset = config.resolve().parts[-3:-1]
+    return work / dataset / 'tries' / stage / f'{config.stem}-seed{seed}'
+
+
 @command
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -40,27 +47,33 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--work', type=Path, default=Path('work_dirs'), help='WORK of make (default: work_dirs)')
     parser.add_argument('--seed', type=int, default=0, help='(default: 0)')
     parser.add_argument('--cfg-options', nargs='*', default=[], metavar='KEY=VALUE', help='overrides of config keys')
+    parser.add_argument('--check', action='store_true', help='only look whether it can start')
     args = parser.parse_args(argv)
 
     from pipelines.openmm import threads
     threads.set_threads()
     data, classes = data_of(args.config, args.work)
-    stage, dataset = args.config.resolve().parts[-3:-1]
-    out = args.out or args.work / dataset / 'tries' / stage / f'{args.config.stem}-seed{args.seed}'
-
+    out = args.out or default_out(args.config, args.work, args.seed)
     made_from = f'{args.config.name} {configs.digest(args.config, args.cfg_options)} seed {args.seed}\n'
     note = out / 'made-from.txt'
     if note.exists() and note.read_text() != made_from:
         raise InputError(out, expected=f'nothing, or a training of {made_from.strip()}', found=note.read_text().strip(),
                          remedy='choose another --out, or remove that folder')
+
+    from pipelines.openmm import config, training
+    training.check_gpus(int(os.environ.get('LOCAL_WORLD_SIZE', 1)))
+    gpus = int(os.environ.get('WORLD_SIZE', 1))
+    convert = args.work / args.config.resolve().parts[-2] / 'convert'
+    if found := lint_configs.findings(args.config, convert, gpus=gpus, classifier_gpus=gpus, options=args.cfg_options):
+        raise lint_configs.FoundError(found)
+    cfg = config.load(args.config, data_root=data, num_classes=classes, options=args.cfg_options)
+    if args.check:
+        return
     if int(os.environ.get('RANK', 0)) == 0:  # renamed into place: the other processes read it meanwhile
         out.mkdir(parents=True, exist_ok=True)
         partial = out / '.made-from.txt'
         partial.write_text(made_from)
         partial.replace(note)
-
-    from pipelines.openmm import config, training
-    cfg = config.load(args.config, data_root=data, num_classes=classes, options=args.cfg_options)
     chosen = training.train(cfg, out, seed=args.seed, title=args.config.stem)
     if int(os.environ.get('RANK', 0)) == 0:
         print(f'{out}: ' + (', '.join(f'{name} {value}' for name, value in chosen.items()) or 'trained'))

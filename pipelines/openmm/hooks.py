@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import is_main_process
+from mmengine.dist import all_reduce_dict, is_main_process
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.registry import HOOKS
@@ -143,7 +143,11 @@ class MetricsHook(Hook):
                          outputs: dict | None = None) -> None:
         if (runner.iter + 1) % self.interval == 0:
             by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
-            self._append(runner.iter + 1, runner.epoch + 1 if by_epoch else None, outputs or {})
+            losses = {name: torch.tensor(number, dtype=torch.float64) for name, value in (outputs or {}).items()
+                      if (number := _number(value)) is not None}
+            if losses:
+                all_reduce_dict(losses, 'mean')  # each process has those of its own part of the batch
+            self._append(runner.iter + 1, runner.epoch + 1 if by_epoch else None, losses)
 
     def after_val_epoch(self, runner: Any, metrics: dict | None = None) -> None:
         self._append(runner.iter, runner.epoch, {f'val/{name}': value for name, value in (metrics or {}).items()})
@@ -151,7 +155,7 @@ class MetricsHook(Hook):
 
 @HOOKS.register_module(force=True)
 class ProgressHook(Hook):
-    """One tqdm bar over all iterations of a training, with the loss and the latest validation metric.
+    """One tqdm bar over all iterations of a training, with the loss and the latest validation metric; or of a test.
 
     Args:
         title: in front of the bar.
@@ -161,11 +165,23 @@ class ProgressHook(Hook):
     def __init__(self, title: str = 'train') -> None:
         self.title, self.bar, self.shown = title, None, {}
 
-    def before_train(self, runner: Any) -> None:
+    def _start(self, total: int, done: int = 0) -> None:
         from tqdm import tqdm
 
-        self.bar = tqdm(total=runner.max_iters, initial=runner.iter, desc=self.title, unit='it', dynamic_ncols=True,
-                        mininterval=0.5, disable=not is_main_process())
+        self.bar = tqdm(total=total, initial=done, desc=self.title, unit='it', dynamic_ncols=True, mininterval=0.5,
+                        disable=not is_main_process())
+
+    def before_train(self, runner: Any) -> None:
+        self._start(runner.max_iters, runner.iter)
+
+    def before_test(self, runner: Any) -> None:
+        self._start(len(runner.test_dataloader))
+
+    def after_test_iter(self, *args: Any, **kwargs: Any) -> None:
+        self.bar.update()
+
+    def after_test(self, runner: Any) -> None:
+        self.bar.close()
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None,
                          outputs: dict | None = None) -> None:

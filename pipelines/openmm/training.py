@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from pipelines.core.manifest import LOGS
 
 if TYPE_CHECKING:
     from mmengine import Config
+    from mmengine.runner import Runner
 
 
 def prepare(cfg: Config, folder: Path, *, seed: int, title: str = 'train') -> Config:
@@ -33,7 +35,8 @@ def prepare(cfg: Config, folder: Path, *, seed: int, title: str = 'train') -> Co
     cfg.visualizer = dict(type='Visualizer', vis_backends=[dict(type='TensorboardVisBackend')])
     interval = cfg.default_hooks.get('logger', {}).get('interval', 10)
     own = [dict(type='mmengine.MetricsHook', path=str(folder / 'metrics.jsonl'), interval=interval),
-           dict(type='mmengine.ProgressHook', title=title)]
+           dict(type='mmengine.ProgressHook', title=title), dict(type='mmengine.StartHook'),
+           dict(type='SyncBuffersHook')]  # or each process validates with batch statistics of its own
     cfg.custom_hooks = [*cfg.get('custom_hooks', []), *own]
     return cfg
 
@@ -50,10 +53,7 @@ def train(cfg: Config, folder: Path, *, seed: int, title: str = 'train', gpus: i
         ``best_epoch`` and ``best_score`` where the config chooses by validation, else empty.
     """
     (folder / LOGS).mkdir(parents=True, exist_ok=True)
-    text = cfg.pretty_text  # portable: the data's place is a variable again
-    if 'data_root' in cfg:
-        text = text.replace(str(cfg.data_root), '{{$FGIC_DATA_ROOT:.}}')
-    (folder / 'config.py').write_text(text)
+    (folder / 'config.py').write_text(_portable(cfg))
     prepare(cfg, folder, seed=seed, title=title)
     if gpus > 1:
         cfg.dump(folder / LOGS / 'launch.py')
@@ -63,19 +63,43 @@ def train(cfg: Config, folder: Path, *, seed: int, title: str = 'train', gpus: i
     return finish(folder) if int(os.environ.get('RANK', 0)) == 0 else {}
 
 
-def _launch(config: Path, processes: int) -> None:
-    """Run `main` in so many processes, through torchrun.
+def _portable(cfg: Config) -> str:
+    """A config's text, in which the data's place is a variable again: the same text wherever the data lie."""
+    from mmengine import Config
+
+    def replaced(node: Any) -> Any:  # before the text is laid out: line breaks depend on lengths
+        if isinstance(node, dict):
+            return {key: replaced(value) for key, value in node.items()}
+        if isinstance(node, (list, tuple)):
+            return type(node)(map(replaced, node))
+        return node.replace(str(cfg.data_root), '{{$FGIC_DATA_ROOT:.}}') if isinstance(node, str) else node
+
+    return (Config(replaced(cfg.to_dict())) if 'data_root' in cfg else cfg).pretty_text
+
+
+def check_gpus(processes: int) -> None:
+    """There is a GPU for each process of this machine, or no GPU at all: then they share the CPUs.
 
     Raises:
-        InputError: fewer GPUs than processes, or a process that failed.
+        InputError: fewer GPUs than processes.
     """
     import torch
 
     if torch.cuda.is_available() and processes > torch.cuda.device_count():
         raise InputError('GPUS', expected=f'at most {torch.cuda.device_count()}, the GPUs of this machine',
                          found=str(processes), remedy='lower GPUS; for several nodes see tools/dist_train.sh')
+
+
+def _launch(config: Path, processes: int) -> None:
+    """Run `main` in so many processes, through torchrun, which starts them again when one dies.
+
+    Raises:
+        InputError: fewer GPUs than processes, or processes that failed too often.
+    """
+    check_gpus(processes)
     torchrun = subprocess.Popen([sys.executable, '-m', 'torch.distributed.run', '--standalone',
-                                 f'--nproc-per-node={processes}', '-m', 'pipelines.openmm.training', str(config)])
+                                 f'--nproc-per-node={processes}', f'--max-restarts={os.environ.get("RESTARTS", 3)}',
+                                 '-m', 'pipelines.openmm.training', str(config)])
     try:
         status = torchrun.wait()
     except KeyboardInterrupt:
@@ -86,12 +110,10 @@ def _launch(config: Path, processes: int) -> None:
                          remedy='the first error is above and in the log file there; the same command goes on')
 
 
-def run(cfg: Config) -> None:
-    """Build the Runner and train; in a process group where torchrun started one."""
+def build_runner(cfg: Config) -> Runner:
+    """mmengine's Runner for a config; in a process group where torchrun started the process, by gloo without a GPU."""
     import torch
     from mmengine.runner import Runner
-
-    from pipelines.openmm import weights
 
     cfg.launcher = 'pytorch' if 'LOCAL_RANK' in os.environ else 'none'
     if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
@@ -100,10 +122,26 @@ def run(cfg: Config) -> None:
             type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False))
     if not torch.cuda.is_available():
         torch.set_num_threads(int(os.environ.get('OMP_NUM_THREADS', torch.get_num_threads())))
-    # The libraries print pages; all but pycocotools' words is in the log file too. Progress bars are on stderr.
+    return Runner.from_cfg(cfg)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """The libraries print pages; all but pycocotools' words is in the log file too. Progress bars are on stderr."""
     with open(os.devnull, 'w') as nowhere, contextlib.redirect_stdout(nowhere):
-        runner = Runner.from_cfg(cfg)
-        weights.check_fit(getattr(runner.model, 'module', runner.model))
+        yield
+
+
+def run(cfg: Config) -> None:
+    """Build the Runner and train."""
+    from pipelines.openmm import weight_fit
+
+    if cfg.get('load_from') and cfg.get('resume'):  # mmengine would resume from `load_from`
+        cfg.resume = (Path(cfg.work_dir) / 'last_checkpoint').exists()
+        cfg.load_from = None if cfg.resume else cfg.load_from
+    with quiet():
+        runner = build_runner(cfg)
+        weight_fit.check_fit(getattr(runner.model, 'module', runner.model))
         runner.train()
 
 

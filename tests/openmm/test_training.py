@@ -1,0 +1,13 @@
+from pipelines.openmm import training
+
+
+def test_a_recorded_config_is_the_same_wherever_the_data_lie():
+    """Line breaks included: a path of 150 letters would be wrapped otherwise than one of 2."""
+    from mmengine import Config
+
+    texts = [training._portable(Config(dict(data_root=place, evaluator=dict(
+        type='Metric', sizes=(1, 2), class_agnostic=True, files=[f'{place}/val.json', 'other.json']))))
+             for place in ('/d', '/data/' + 'x' * 150)]
+    assert texts[0] == texts[1]
+    assert Config.fromstring(texts[0], '.py').evaluator.files == ['./val.json', 'other.json']
+    assert Config.fromstring(texts[0], '.py').evaluator.sizes == (1, 2)

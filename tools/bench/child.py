@@ -1,0 +1,135 @@
+"""What `make bench-data` runs in fresh processes beside our own commands: the alternatives, and functions of ours.
+
+Each prints a JSON object as its last line.
+
+    python -m tools.bench.child naive-crop JOBS
+    python -m tools.bench.child naive-convert dogs|cub RAW OUT
+    python -m tools.bench.child evaluate ours|pycocotools TRUTH RESULTS
+    python -m tools.bench.child encode ours-png|ours-jpeg|pillow-png COUNT
+"""
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import json
+import sys
+import time
+from pathlib import Path
+
+
+def naive_crop(jobs: str) -> dict:
+    """Cut with Pillow, as most scripts do: every crop opens, decodes and converts its image anew.
+
+    The files have the same sizes, quality and subsampling as ours; the resampling is Pillow's default, bicubic.
+
+    Args:
+        jobs: a JSON file of rows ``source``, ``crop`` (xyxy), ``size`` (w, h) and ``out``.
+    """
+    from PIL import Image
+
+    rows = json.loads(Path(jobs).read_text())
+    for row in rows:
+        image = Image.open(row['source']).convert('RGB')
+        image.crop(row['crop']).resize(row['size']).save(row['out'], quality=95, subsampling=0)
+    return dict(crops=len(rows))
+
+
+def _naive_dogs(raw: Path) -> list[tuple[str, int, list]]:
+    """(file, class, xywh boxes) of every row of the lists."""
+    from xml.etree import ElementTree
+
+    from scipy.io import loadmat
+
+    rows = []
+    for split in ('train', 'test'):
+        content = loadmat(raw / 'lists' / f'{split}_list.mat')
+        for file, label in zip(content['file_list'][:, 0], content['labels'][:, 0]):
+            tree = ElementTree.parse(raw / 'Annotation' / file.item().removesuffix('.jpg'))
+            boxes = [[int(box.findtext(key)) for key in ('xmin', 'ymin', 'xmax', 'ymax')]
+                     for box in tree.iterfind('object/bndbox')]
+            rows.append((f'Images/{file.item()}', int(label),
+                         [[x1, y1, x2 - x1 + 1, y2 - y1 + 1] for x1, y1, x2, y2 in boxes]))
+    return rows
+
+
+def _naive_cub(raw: Path) -> list[tuple[str, int, list]]:
+    root = raw / 'CUB_200_2011'
+    files, boxes, labels = ([line.split()[1:] for line in (root / f'{name}.txt').read_text().splitlines()]
+                            for name in ('images', 'bounding_boxes', 'image_class_labels'))
+    return [(f'CUB_200_2011/images/{file[0]}', int(label[0]), [[float(v) for v in box]])
+            for file, box, label in zip(files, boxes, labels)]
+
+
+def naive_convert(dataset: str, raw: str, out: str) -> dict:
+    """The obvious script: every image is decoded to learn its size.
+
+    Source: MMDetection's documentation, "Customize datasets": ``height, width = mmcv.imread(img_path).shape[:2]``,
+    which is OpenCV's imread.
+    """
+    import cv2
+
+    images, annotations = [], []
+    for file, label, boxes in dict(dogs=_naive_dogs, cub=_naive_cub)[dataset](Path(raw)):
+        height, width = cv2.imread(str(Path(raw) / file)).shape[:2]
+        images.append(dict(id=len(images) + 1, file_name=file, width=width, height=height))
+        for x, y, w, h in boxes:
+            annotations.append(dict(id=len(annotations) + 1, image_id=len(images), category_id=label, bbox=[x, y, w, h],
+                                    area=w * h, iscrowd=0))
+    categories = [dict(id=i, name=str(i)) for i in sorted({row['category_id'] for row in annotations})]
+    Path(out).write_text(json.dumps(dict(images=images, annotations=annotations, categories=categories)))
+    return dict(images=len(images))
+
+
+def evaluate(engine: str, truth: str, results: str) -> dict:
+    """The 12 COCO numbers of class-agnostic results and their seconds of CPU, without reading the results."""
+    rows = json.loads(Path(results).read_text())
+    if engine == 'ours':
+        import faster_coco_eval  # noqa: F401  (its import is not timed, nor is pycocotools')
+
+        from pipelines.core import coco
+        known = coco.read(Path(truth))
+        start = time.process_time()
+        numbers = list(coco.average_precision(known, rows, class_agnostic=True).values())
+    else:
+        from pycocotools.coco import COCO
+        from pycocotools.cocoeval import COCOeval
+        start = time.process_time()
+        with contextlib.redirect_stdout(io.StringIO()):
+            annotated = COCO(truth)
+            evaluation = COCOeval(annotated, annotated.loadRes(rows), 'bbox')
+            evaluation.params.useCats = 0
+            evaluation.evaluate()
+            evaluation.accumulate()
+            evaluation.summarize()
+        numbers = [round(float(value), 4) for value in evaluation.stats]
+    return dict(seconds=time.process_time() - start, numbers=numbers)
+
+
+def encode(encoder: str, count: str) -> dict:
+    """Encode drawn pictures of 256 x 256 pixels: CPU seconds and bytes per image."""
+    import numpy as np
+    from PIL import Image
+
+    from pipelines.core import images
+    from tools.bench import drawing
+
+    def pillow(pixels: np.ndarray) -> bytes:
+        stream = io.BytesIO()
+        Image.fromarray(pixels).save(stream, format='png')
+        return stream.getvalue()
+
+    write = {'ours-png': images.encode_png, 'ours-jpeg': lambda pixels: images.encode_jpeg(pixels, 95),
+             'pillow-png': pillow}[encoder]
+    pictures = [drawing.picture(np.random.default_rng(number), 256, 256) for number in range(16)]
+    sizes = [len(write(picture)) for picture in pictures]
+    start = time.process_time()
+    for picture in itertools.islice(itertools.cycle(pictures), int(count)):
+        write(picture)
+    return dict(seconds=(time.process_time() - start) / int(count), bytes=sum(sizes) / len(sizes))
+
+
+COMMANDS = {'naive-crop': naive_crop, 'naive-convert': naive_convert, 'evaluate': evaluate, 'encode': encode}
+
+if __name__ == '__main__':
+    print(json.dumps(COMMANDS[sys.argv[1]](*sys.argv[2:])))

@@ -1,0 +1,1 @@
+"""Faults, injected into the real stages from outside and counted."""

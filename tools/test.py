@@ -1,0 +1,61 @@
+"""Evaluate a trained config on val; on test only when asked, which is for the end: nothing may be chosen by it.
+
+    python tools/test.py mm_configs/classify/cub/resnet50_square.py
+    tools/dist_test.sh mm_configs/detect/cub/rtmdet_tiny.py 8 --model work_dirs/cub/models/detect/rtmdet_tiny/model.pth
+
+The stage and the dataset are read from the config's path. OUT gets metrics.json: config, split, images (how many) and
+metrics, by the names and in the units of the library. Every image counts once, however many processes share them. The
+table that compares rows on the test split, with intervals, is classify's: make classify ROWS="a.py b.py".
+"""
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from pipelines.core import configs, manifest
+from pipelines.core.errors import InputError, command
+from tools import train
+
+
+@command
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', type=Path, help='an mm config below mm_configs/')
+    parser.add_argument('--model', type=Path,
+                        help='model.pth (default: that of tools/train.py, '
+                             'WORK/<dataset>/tries/<stage>/<config>-seed<seed>/model.pth)')
+    parser.add_argument('--split', choices=('val', 'test'), default='val', help='(default: val)')
+    parser.add_argument('--out', type=Path, help='folder (default: logs/<split> beside the model)')
+    parser.add_argument('--work', type=Path, default=Path('work_dirs'), help='WORK of make (default: work_dirs)')
+    parser.add_argument('--seed', type=int, default=0, help='of the training (default: 0)')
+    parser.add_argument('--cfg-options', nargs='*', default=[], metavar='KEY=VALUE', help='overrides of config keys')
+    parser.add_argument('--check', action='store_true', help='only look whether it can start')
+    args = parser.parse_args(argv)
+
+    from pipelines.openmm import threads
+    threads.set_threads()
+    data, classes = train.data_of(args.config, args.work)
+    model = args.model or train.default_out(args.config, args.work, args.seed) / 'model.pth'
+    if not model.is_file():
+        raise InputError(model, expected='trained weights', found='nothing',
+                         remedy=f'python tools/train.py {args.config}, or say --model')
+
+    from pipelines.openmm import config, evaluation, training
+    training.check_gpus(int(os.environ.get('LOCAL_WORLD_SIZE', 1)))
+    cfg = config.load(args.config, data_root=data, num_classes=classes, options=args.cfg_options)
+    evaluation.choose(cfg, args.split, args.config)
+    if args.check:
+        return
+    out = args.out or model.parent / manifest.LOGS / args.split
+    images, metrics = evaluation.evaluate(cfg, model, out, title=f'{args.config.stem}: {args.split}')
+    if int(os.environ.get('RANK', 0)) == 0:
+        manifest.write_json(out / 'metrics.json', dict(config=configs.shown(args.config), split=args.split,
+                                                       images=images, metrics=metrics))
+        print(f'{out / "metrics.json"}: {images} images of {args.split}, '
+              + ', '.join(f'{name} {value:.4g}' for name, value in metrics.items()))
+
+
+if __name__ == '__main__':
+    sys.exit(main())
