@@ -120,8 +120,8 @@ def _shard(entries: list[Entry], dataset: str, root: Path, categories: list[dict
 def _rows(finished: list[Path], split: str, key: str) -> Iterator[dict]:
     """Rows of all shards; annotations numbered through."""
     number = itertools.count(1)
-    for path in finished:
-        for row in manifest.read_json(path)['splits'][split][key]:
+    for shard in shards.results(finished):
+        for row in shard['splits'][split][key]:
             yield row if key == 'images' else dict(row, id=next(number))
 
 
@@ -144,7 +144,7 @@ def _write(dataset: str, index: Index, finished: list[Path], annotation_only: bo
     summary: dict = dict(dataset=dataset, classes=len(categories), splits={split: Counter() for split in coco.SPLITS},
                          dropped=[], rescaled=[], annotation_only=annotation_only)
     damaged, trained = [], np.zeros(len(categories), int)
-    for shard in map(manifest.read_json, finished):
+    for shard in shards.results(finished):
         for split, part in shard['splits'].items():
             summary['splits'][split].update(part['counts'])
             summary['dropped'] += part['dropped']
@@ -221,7 +221,7 @@ def convert(dataset: str, raw: Path, out: Path, *, annotation_only: bool = False
 
     parameters = dict(dataset=dataset, annotation_only=annotation_only, verify=verify, val_share=val_share, seed=seed)
     built = manifest.produce(out, 'convert', parameters, found, build, resume=True,
-                             packages=('pillow', 'pycocotools', 'sahi', 'scipy', 'simplejpeg'))
+                             packages=('pillow', 'pycocotools', 'sahi', 'simplejpeg'))
     if target:
         manifest.link(out / 'images', target)
     quarantine.settle(out, 'convert', max_bad=max_bad, strict=strict)

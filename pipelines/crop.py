@@ -137,7 +137,7 @@ def _write_lists(folder: Path, categories: list[dict], finished: list[Path]) -> 
         append = {(kind, split): stack.enter_context(lineage.writing(folder / f'{kind}_{split}.json', classes,
                                                                        categories=categories))
                   for kind in KINDS for split in coco.SPLITS}
-        for rows in itertools.chain.from_iterable(map(manifest.read_json, finished)):
+        for rows in itertools.chain.from_iterable(shards.results(finished)):
             if 'quarantined' in rows:
                 damaged.append(rows['quarantined'])
                 counts[damaged[-1]['split']]['quarantined'] += 1
@@ -185,7 +185,7 @@ def crop(convert: Path, out: Path, *, detections: Path | None = None, by_split: 
         expected = {'convert/images': 'the link to the raw images', 'detect/detections.json': 'detected boxes'}
         if not path.exists():
             raise InputError(path, expected=expected.get(name, 'a COCO file'), found='nothing',
-                             remedy=f'run make {name.split("/")[0]}' + ', without --annotation-only' * (path == pictures))
+                             remedy=f'run make {name.split("/")[0]} (not with --annotation-only)')
     parameters = dict(boxes=by_split, margin=margin, min_size=min_size, size=size, quality=quality)
 
     # relative to the final folder; the staging folder lies beside it, so the link holds in both

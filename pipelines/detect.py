@@ -14,6 +14,7 @@ split is read for the final figures and boxes only.
 from __future__ import annotations
 
 import argparse
+import itertools
 import shutil
 import sys
 from pathlib import Path
@@ -71,7 +72,7 @@ def detect(data: Path, out: Path, model_dir: Path, *, config: Path, seed: int = 
                      (model_dir / 'model.pth').absolute())
         finished = shards.run(detection.predict, pictures, arguments, folder / '.shards', size=_SHARD,
                               total=len(pictures), title='detect: predict', engine=shards.Engine(gpus))
-        results = [row for path in finished for row in manifest.read_json(path)]
+        results = list(itertools.chain.from_iterable(shards.results(finished)))
         shutil.rmtree(folder / '.shards')
         manifest.write_json_rows(folder / 'detections.json', sorted(results, key=lambda row: row['image_id']))
         metrics = measure(splits, results, class_agnostic=cfg.class_agnostic)

@@ -23,7 +23,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from pipelines.core import configs, images, lineage, manifest
+from pipelines.core import configs, fingerprint, images, lineage, manifest
 from pipelines.core.errors import InputError, command
 
 PACKAGES = ('torch', 'mmagic', 'onedl-mmengine')
@@ -97,7 +97,7 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
     generator = weights or model_dir / 'model.pth'
 
     def sample(folder: Path) -> None:
-        cfg, digest = load(), manifest.sha256(generator)
+        cfg, digest = load(), fingerprint.sha256(generator)
         synthetic = [dict(img_path=f'images/{name}/{number}.{image_format}', gt_label=label, split='train',
                           box_source='synthetic', generator=digest, seed=number)
                      for index in range(count) for label, name in enumerate(classes)

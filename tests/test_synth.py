@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipelines import synth
-from pipelines.core import images, lineage, manifest, shards
+from pipelines.core import fingerprint, images, lineage, manifest, shards
 from pipelines.core.errors import InputError
 from pipelines.crop import crop, parse_boxes
 
@@ -99,7 +99,7 @@ def test_the_whole_stage(crops: Path, tmp_path: Path, capsys):
     classes, rows = lineage.read_list(tmp_path / 'synth' / 'train.json')
     assert classes == lineage.read_list(crops / 'square_train.json')[0]
     assert [row['gt_label'] for row in rows] == [0, 1, 2] * 5
-    weights = manifest.sha256(tmp_path / 'models' / 'synth' / 'model.pth')
+    weights = fingerprint.sha256(tmp_path / 'models' / 'synth' / 'model.pth')
     assert rows[4] == dict(img_path=f'images/{classes[1]}/100001.jpg', gt_label=1, split='train',
                            box_source='synthetic', generator=weights, seed=100001)
     assert {images.size(tmp_path / 'synth' / row['img_path']) for row in rows} == {(64, 64)}

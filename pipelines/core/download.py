@@ -11,7 +11,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from pipelines.core.errors import InputError
-from pipelines.core.manifest import sha256
+from pipelines.core.fingerprint import sha256
 
 ATTEMPTS = 5
 TIMEOUT = 60  # seconds without a byte

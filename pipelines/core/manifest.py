@@ -12,13 +12,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import json
 import os
 import shutil
-import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 from typing import IO, Any
@@ -27,6 +24,7 @@ from filelock import FileLock, Timeout
 
 from pipelines import __version__
 from pipelines.core.errors import InputError
+from pipelines.core.fingerprint import fingerprint
 
 NAME = 'manifest.json'
 LOGS = 'logs'  # a folder of this name is kept with a result but is no part of it: TensorBoard events, checkpoints
@@ -95,14 +93,6 @@ def read_json(path: Path) -> Any:
         raise ValueError('lists in lists without end') from None
 
 
-def sha256(path: str | os.PathLike) -> str:
-    digest = hashlib.sha256()
-    with open(path, 'rb') as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def link(path: Path, target: str) -> None:
     """Make ``path`` a symbolic link to ``target``, replacing a link that says otherwise.
 
@@ -115,51 +105,6 @@ def link(path: Path, target: str) -> None:
     partial.unlink(missing_ok=True)
     partial.symlink_to(target)
     partial.replace(path)
-
-
-def _stat(entry: os.DirEntry | Path, root: str) -> os.stat_result:
-    """Of a file that can be read to its end, and that no link puts outside ``root``."""
-    with contextlib.suppress(OSError):  # a link to nothing, or to itself
-        result = entry.stat()
-        if stat.S_ISREG(result.st_mode) and (not entry.is_symlink() or os.path.realpath(entry).startswith(root)):
-            return result
-    raise InputError(os.fspath(entry), expected='a file', remedy='put a file there, or take it away', found=(
-        f'a link to {os.path.realpath(entry)}' if entry.is_symlink() else 'a device, a pipe or nothing'))
-
-
-def fingerprint(path: Path, cache: dict[str, list], root: str | None = None) -> tuple[str, int]:
-    """SHA-256 of a file's bytes, or of a folder's entries (name, their SHA-256), and the number of files.
-
-    Args:
-        path: a file or folder, or a link to one.
-        cache: by absolute path, (digest of sizes and mtimes, sha256) as of an earlier call; updated here. A folder's
-            is about the files directly in it.
-        root: of the folder; links in it may lead from file to file, not to folders and not out of it.
-    Raises:
-        InputError: other links; a device or a pipe.
-    """
-    folder, root = path.is_dir(), root or (os.path.realpath(path) + os.sep if path.is_dir() else '')
-    if folder:
-        entries = sorted(os.scandir(path), key=lambda entry: entry.name)
-        files = [entry for entry in entries if not entry.is_dir(follow_symlinks=False)]
-        rows, count = [], len(files)
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                digest, below = fingerprint(path / entry.name, cache, root)
-                rows.append(f'{digest}  {entry.name}/\n')
-                count += below
-    else:
-        files, rows, count = [path], [], 1
-    state = [(entry.name, s.st_size, s.st_mtime_ns, s.st_ino) for entry in files for s in [_stat(entry, root)]]
-    stats, key = hashlib.sha256(repr(state).encode()).hexdigest(), str(path.absolute())
-    if cache.get(key, [''])[0] != stats:
-        with ThreadPoolExecutor() as pool:
-            digests = list(pool.map(sha256, files))
-        own = ''.join(f'{digest}  {entry.name}\n' for digest, entry in zip(digests, files))
-        cache[key] = [stats, hashlib.sha256(own.encode()).hexdigest() if folder else digests[0]]
-    if not folder:
-        return cache[key][1], 1
-    return hashlib.sha256((cache[key][1] + ''.join(rows)).encode()).hexdigest(), count
 
 
 def _rows(paths: Mapping[str, Path | dict], cache: dict[str, list]) -> list[dict]:

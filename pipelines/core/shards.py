@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import json
 import multiprocessing
 import os
 import signal
@@ -124,6 +125,11 @@ def run(work: Callable[..., Any], items: Iterable[Any], args: tuple, folder: Pat
         raise InputError('--workers', expected='worker processes that live', found='one was killed (out of memory?)',
                          remedy='run the same command, which goes on from here, with fewer workers') from None
     return [folder / name for name in names]
+
+
+def results(finished: list[Path]) -> Iterator[Any]:
+    """What the shards gave, one after the other."""
+    return (json.loads(path.read_bytes()) for path in finished)
 
 
 def _one(work: Callable[..., Any], batch: list, args: tuple, path: Path) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 from pipelines.core.config_strings import strings
 from pipelines.core.download import download
 from pipelines.core.errors import InputError
-from pipelines.core.manifest import sha256
+from pipelines.core.fingerprint import sha256
 from pipelines.openmm.weight_table import TABLE, Weights
 
 SCHEME = 'weights://'

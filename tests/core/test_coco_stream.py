@@ -24,7 +24,8 @@ def test_the_stream_gives_what_the_whole_file_gives(toy_dogs_coco):
 
 def test_best_boxes_in_any_order(toy_dogs_coco, tmp_path):
     known, random = coco_stream.images(toy_dogs_coco), np.random.default_rng(0)
-    rows = [dict(image_id=int(i), score=round(float(random.random()), 1), bbox=[*random.uniform(-40, 200, 2), *random.uniform(0, 200, 2)])
+    rows = [dict(image_id=int(i), score=round(float(random.random()), 1),
+                 bbox=[*random.uniform(-40, 200, 2), *random.uniform(0, 200, 2)])
             for i in random.choice(known.ids[:-1], 400)]
     path = tmp_path / 'detections.json'
     path.write_text(json.dumps(rows))
@@ -46,5 +47,5 @@ def test_best_boxes_in_any_order(toy_dogs_coco, tmp_path):
 def test_what_is_no_coco_file_is_named(toy_dogs_coco, tmp_path, text):
     for split in coco.SPLITS:
         (tmp_path / f'{split}.json').write_text(text)
-    with pytest.raises(InputError, match=r'train\.json: expected (a COCO file|COCO images, annotations and categories), found'):
+    with pytest.raises(InputError, match=r'train\.json: expected (a COCO file|COCO images, ann.*), found'):
         coco_stream.images(tmp_path)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from pipelines.core.errors import InputError
-from pipelines.core.manifest import sha256
+from pipelines.core.fingerprint import sha256
 from pipelines.openmm import config as mm
 from pipelines.openmm import scope, training, weight_fit, weights
 from pipelines.openmm.weight_table import HALF, IMAGENET, TABLE, Weights
