@@ -43,7 +43,7 @@ def _animal(rng: np.random.Generator, label: int) -> tuple[np.ndarray, list[int]
 
 
 def convert(root: Path) -> None:
-    splits = {name: dict(images=count, boxes=count + 2, multi_object=2, clipped=1, dropped_boxes=0)
+    splits = {name: dict(images=count, boxes=count + 2, multi_object=2, clipped=1, dropped_boxes=0, quarantined=3)
               for name, count in (('train', 1060), ('val', 12), ('test', 120))}
     _json(root / 'convert/summary.json', dict(
         dataset=root.name, classes=len(BREEDS), splits=splits, annotation_only=False,

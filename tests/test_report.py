@@ -137,7 +137,7 @@ def test_the_make_line_names_configs_and_seeds():
 
 def test_stages_show_their_numbers(page):
     cells = [row for rows in page.tables.values() for row in rows]
-    assert ['train', '1,060', '1,062', '2', '1', '0'] in cells
+    assert ['train', '1,060', '1,062', '2', '1', '0', '3'] in cells
     assert ['test', '120', '87.6', '3', '61.2', '95.1', '70.2'] in cells
     assert ['train', '1,060', '99.1', '0', '–', '–', '–'] in cells
     assert ['nothing found: whole image', '0', '0', '1'] in cells
