@@ -14,6 +14,8 @@ launch() {
     fi
     # What the user can mend is said once, by one process, and not restarted.
     WORLD_SIZE=$((nodes * gpus)) LOCAL_WORLD_SIZE=$gpus "$python" "${command[@]}" --check || exit
+    # Or restarted processes meet at the addresses of those that died: github.com/pytorch/pytorch/issues/135712.
+    export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1
     exec "$python" -m torch.distributed.run "${rendezvous[@]}" --nproc-per-node "$gpus" \
         --max-restarts "${RESTARTS:-3}" "${command[@]}"
 }

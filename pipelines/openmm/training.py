@@ -99,7 +99,8 @@ def _launch(config: Path, processes: int) -> None:
     check_gpus(processes)
     torchrun = subprocess.Popen([sys.executable, '-m', 'torch.distributed.run', '--standalone',
                                  f'--nproc-per-node={processes}', f'--max-restarts={os.environ.get("RESTARTS", 3)}',
-                                 '-m', 'pipelines.openmm.training', str(config)])
+                                 '-m', 'pipelines.openmm.training', str(config)],
+                                env={**os.environ, 'TORCH_DISABLE_SHARE_RDZV_TCP_STORE': '1'})  # see tools/launch.sh
     try:
         status = torchrun.wait()
     except KeyboardInterrupt:
