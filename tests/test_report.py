@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from pipelines import report
+from pipelines.core import tables
 from pipelines.core.manifest import load
 from pipelines.reporting import figures, words
 from pipelines.reporting.found import Model
@@ -103,7 +104,7 @@ def test_table_shows_the_numbers_of_table_json(page, table):
         assert numbers(shown[4]) == rounded(row['macro_f1'], *row['macro_f1_interval'])
         if row['difference']:
             assert numbers(shown[5]) == rounded(row['difference']['value'], *row['difference']['interval'])
-            assert shown[6] == words.p_value(row['difference']['p_holm'])
+            assert shown[6] == tables.p_value(row['difference']['p_holm'])
             assert shown[7].split(' ', 1)[1] == row['difference']['verdict']
         else:
             assert (row['name'], shown[5:]) == ('full', ['–', '–', 'reference'])
@@ -249,7 +250,7 @@ def test_nothing_at_all_is_an_error(tmp_path, capsys):
 
 def test_words():
     assert [words.points(v) for v in (0.063, -0.0125, 0.0004, -0.0004)] == ['+6.3', '−1.2', '0.0', '0.0']
-    assert [words.p_value(p) for p in (0.0009, 0.05, 1)] == ['< 0.001', '0.050', '1.000']
+    assert [tables.p_value(p) for p in (0.0009, 0.05, 1)] == ['< 0.001', '0.050', '1.000']
     assert words.listing(['a', 'b', 'c']) == 'a, b and c'
 
 

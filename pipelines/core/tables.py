@@ -10,10 +10,14 @@ def share(value: float, interval: Sequence[float] = ()) -> str:
     return f'{100 * value:.1f}' + (f' [{ends}]' if ends else '')
 
 
+def p_value(p: float) -> str:
+    return '< 0.001' if p < 0.001 else f'{p:.3f}'
+
+
 def gain(row: dict) -> str:
     """A row of `pipelines.core.statistics.compare`."""
     low, high = (100 * end for end in row['interval'])
-    return f'{100 * row["value"]:+.1f} [{low:+.1f}, {high:+.1f}] p {row["p_holm"]:.3f}: {row["verdict"]}'
+    return f'{100 * row["value"]:+.1f} [{low:+.1f}, {high:+.1f}] p {p_value(row["p_holm"])}: {row["verdict"]}'
 
 
 def as_text(table: dict) -> str:

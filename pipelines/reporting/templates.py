@@ -4,6 +4,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pipelines.core import tables
 from pipelines.reporting import words
 
 FOLDER = Path(__file__).parent
@@ -21,6 +22,6 @@ def render(name: str, **values: Any) -> str:
 
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True,
                                      lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    environment.filters.update(percent=words.percent, points=words.points, p=words.p_value)
+    environment.filters.update(percent=words.percent, points=words.points, p=tables.p_value)
     return environment.get_template(name).render(style=(FOLDER / STYLE).read_text(encoding='utf-8'), marks=words.MARKS,
                                                  **values)

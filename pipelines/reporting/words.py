@@ -20,10 +20,6 @@ def points(share: float) -> str:
     return '0.0' if text[1:] == '0.0' else text.replace('-', MINUS)
 
 
-def p_value(p: float) -> str:
-    return '< 0.001' if p < 0.001 else f'{p:.3f}'
-
-
 def listing(items: list[str]) -> str:
     """a; a and b; a, b and c"""
     return items[0] if len(items) == 1 else ', '.join(items[:-1]) + ' and ' + items[-1]
