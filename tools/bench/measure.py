@@ -1,6 +1,7 @@
 """Fresh processes, timed in turn, and the table rows made of them."""
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -10,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,17 @@ def _resident_mb(root: int) -> float:
     return pages * os.sysconf('SC_PAGE_SIZE') / 1e6
 
 
+@contextlib.contextmanager
+def _pinned(cpus: Sequence[int]) -> Iterator[None]:
+    """Processes started in here stay on these CPUs. (A preexec_fn would fork this process, and its memory count.)"""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cpus)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 def run(module: str, *arguments: object, cpus: int = 1, environment: Mapping[str, str] | None = None) -> Run:
     """``python -m module arguments`` in a fresh process on the first ``cpus`` CPUs that this one may use.
 
@@ -107,13 +119,14 @@ def run(module: str, *arguments: object, cpus: int = 1, environment: Mapping[str
 
     def watch(pid: int) -> None:
         nonlocal peak
-        while not ended.wait(0.1):
+        while not ended.wait(0.05):
             peak = max(peak, _resident_mb(pid))
 
     with tempfile.TemporaryFile('w+') as words, tempfile.TemporaryFile('w+') as errors:
         start = time.perf_counter()
-        process = subprocess.Popen([sys.executable, '-m', module, *map(str, arguments)], stdout=words, stderr=errors,
-                                   env=inherited, cwd=ROOT, preexec_fn=lambda: os.sched_setaffinity(0, allowed))
+        with _pinned(allowed):
+            process = subprocess.Popen([sys.executable, '-m', module, *map(str, arguments)], stdout=words,
+                                       stderr=errors, env=inherited, cwd=ROOT)
         watcher = threading.Thread(target=watch, args=(process.pid,))
         watcher.start()
         _, status, usage = os.wait4(process.pid, 0)
@@ -125,7 +138,7 @@ def run(module: str, *arguments: object, cpus: int = 1, environment: Mapping[str
         if process.returncode:
             raise RuntimeError(f'python -m {module} {" ".join(map(str, arguments))}: status {process.returncode}\n'
                                f'{errors.read()[-2000:]}')
-        return Run(seconds, usage.ru_utime + usage.ru_stime, max(peak, usage.ru_maxrss * 1024 / 1e6), words.read())
+        return Run(seconds, usage.ru_utime + usage.ru_stime, peak, words.read())
 
 
 def stage(module: str, out: Path, *arguments: object, cpus: int = 1) -> Run:
