@@ -18,7 +18,6 @@ import contextlib
 import io
 import itertools
 import os
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -215,7 +214,6 @@ def convert(dataset: str, raw: Path, out: Path, *, annotation_only: bool = False
         finished = shards.run(_shard, entries, (dataset, root, _categories(index), annotation_only, verify, strict),
                               folder / '.shards', size=_SHARD, total=len(index.files), title='convert', engine=engine)
         _write(dataset, index, finished, annotation_only, folder)
-        shutil.rmtree(folder / '.shards')
         if not annotation_only:
             manifest.link(folder / 'images', target or os.path.relpath(root / reader.IMAGES, folder))
 

@@ -20,7 +20,6 @@ import argparse
 import contextlib
 import itertools
 import os
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -201,7 +200,6 @@ def crop(convert: Path, out: Path, *, detections: Path | None = None, by_split: 
                           folder / '.shards', size=_SHARD, total=len(known.ids), title='crop', engine=engine)
         counts = _write_lists(folder, categories, done)
         manifest.write_json(folder / 'summary.json', dict(mode_counts=counts, parameters=parameters))
-        shutil.rmtree(folder / '.shards')
         manifest.link(folder / 'full', target)
         print('\n'.join(f'{split:6}' + ', '.join(f'{number:,} {source}' for source, number in count.items())
                         for split, count in counts.items()))

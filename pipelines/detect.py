@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import shutil
 import sys
 from pathlib import Path
 
@@ -73,7 +72,6 @@ def detect(data: Path, out: Path, model_dir: Path, *, config: Path, seed: int = 
         finished = shards.run(detection.predict, pictures, arguments, folder / '.shards', size=_SHARD,
                               total=len(pictures), title='detect: predict', engine=shards.Engine(gpus))
         results = list(itertools.chain.from_iterable(shards.results(finished)))
-        shutil.rmtree(folder / '.shards')
         manifest.write_json_rows(folder / 'detections.json', sorted(results, key=lambda row: row['image_id']))
         metrics = measure(splits, results, class_agnostic=cfg.class_agnostic)
         chosen = manifest.read_json(model_dir / 'chosen.json')

@@ -147,7 +147,7 @@ def test_a_checkpoint_hook_that_loses_checkpoints_is_caught(tmp_path):
 
 @pytest.mark.mm
 def test_every_fault_once(tmp_path):
-    names = [name for name in FAULTS if not name.startswith('kill-c')]
+    names = [name for name in FAULTS if not name.startswith('kill-c') and not FAULTS[name].comparison]
     done = subprocess.run([sys.executable, '-m', 'tools.faults', '--count', '1', '--only', ','.join(names), '--work',
                            tmp_path / 'work'], capture_output=True, text=True, cwd=ROOT)
     if 'lets nobody mount' in done.stdout:

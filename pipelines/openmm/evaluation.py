@@ -56,6 +56,7 @@ def evaluate(cfg: Config, model: Path, folder: Path, *, title: str = 'test') -> 
     cfg.work_dir, cfg.experiment_name, cfg.log_level = str(folder), 'test', 'INFO'
     cfg.resume, cfg.load_from = False, None
     cfg.visualizer = dict(type='Visualizer', vis_backends=[])
+    cfg.default_hooks = dict(checkpoint=None, logger=None)  # which writes one file in every process at once
     cfg.custom_hooks = [dict(type='mmengine.ProgressHook', title=title)]
     with training.quiet():
         runner = training.build_runner(cfg)

@@ -119,8 +119,12 @@ def build_runner(cfg: Config) -> Runner:
     cfg.launcher = 'pytorch' if 'LOCAL_RANK' in os.environ else 'none'
     if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
         torch.distributed.init_process_group('gloo')  # mmengine's own would ask for a GPU
-        cfg.setdefault('model_wrapper_cfg', dict(
-            type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False))
+        wrapper = cfg.get('model_wrapper_cfg') or dict(type='MMDistributedDataParallel', broadcast_buffers=False)
+        cfg.model_wrapper_cfg = dict(wrapper, device_ids=None)
+    if cfg.launcher == 'pytorch':
+        for evaluator in (cfg.get('val_evaluator'), cfg.get('test_evaluator')):
+            for metric in evaluator if isinstance(evaluator, list) else [evaluator or {}]:
+                metric['collect_device'] = 'gpu'  # by the process group; else in files in the working directory
     if not torch.cuda.is_available():
         torch.set_num_threads(int(os.environ.get('OMP_NUM_THREADS', torch.get_num_threads())))
     return Runner.from_cfg(cfg)
