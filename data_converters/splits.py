@@ -28,8 +28,9 @@ def hold_out(labels: NDArray[np.int64], test: NDArray[np.bool_], share: float, s
     splits = np.where(test, 'test', 'train').astype('<U5')
     train = np.flatnonzero(~test)
     by_label = train[np.argsort(labels[train], kind='stable')]
+    ordered = labels[by_label]
     for label in np.unique(labels):
-        members = by_label[slice(*np.searchsorted(labels[by_label], [label, label + 1]))]
+        members = by_label[slice(*np.searchsorted(ordered, [label, label + 1]))]
         if len(members) < 2:
             raise InputError('the official split', expected='at least 2 training images of every class',
                              found=f'{len(members)} of class {label + 1}', remedy='add images, or take the class out')
