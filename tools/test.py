@@ -22,16 +22,12 @@ from tools import train
 @command
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', type=Path, help='an mm config below mm_configs/')
+    train.add_arguments(parser)
     parser.add_argument('--model', type=Path,
                         help='model.pth (default: that of tools/train.py, '
                              'WORK/<dataset>/tries/<stage>/<config>-seed<seed>/model.pth)')
     parser.add_argument('--split', choices=('val', 'test'), default='val', help='(default: val)')
     parser.add_argument('--out', type=Path, help='folder (default: logs/<split> beside the model)')
-    parser.add_argument('--work', type=Path, default=Path('work_dirs'), help='WORK of make (default: work_dirs)')
-    parser.add_argument('--seed', type=int, default=0, help='of the training (default: 0)')
-    parser.add_argument('--cfg-options', nargs='*', default=[], metavar='KEY=VALUE', help='overrides of config keys')
-    parser.add_argument('--check', action='store_true', help='only look whether it can start')
     args = parser.parse_args(argv)
 
     from pipelines.openmm import threads

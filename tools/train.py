@@ -15,7 +15,7 @@ import os
 import sys
 from pathlib import Path
 
-from pipelines.core import coco, configs, lineage
+from pipelines.core import coco, configs, lineage, manifest
 from pipelines.core.errors import InputError, command
 from tools import lint_configs
 
@@ -39,15 +39,20 @@ def default_out(config: Path, work: Path, seed: int) -> Path:
     return work / dataset / 'tries' / stage / f'{config.stem}-seed{seed}'
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What tools/train.py and tools/test.py both ask for."""
+    parser.add_argument('config', type=Path, help='an mm config below mm_configs/')
+    parser.add_argument('--work', type=Path, default=Path('work_dirs'), help='WORK of make (default: work_dirs)')
+    parser.add_argument('--seed', type=int, default=0, help='of the training (default: 0)')
+    parser.add_argument('--cfg-options', nargs='*', default=[], metavar='KEY=VALUE', help='overrides of config keys')
+    parser.add_argument('--check', action='store_true', help='only look whether it can start')
+
+
 @command
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', type=Path, help='an mm config below mm_configs/')
+    add_arguments(parser)
     parser.add_argument('--out', type=Path, help='folder (default: WORK/<dataset>/tries/<stage>/<config>-seed<seed>)')
-    parser.add_argument('--work', type=Path, default=Path('work_dirs'), help='WORK of make (default: work_dirs)')
-    parser.add_argument('--seed', type=int, default=0, help='(default: 0)')
-    parser.add_argument('--cfg-options', nargs='*', default=[], metavar='KEY=VALUE', help='overrides of config keys')
-    parser.add_argument('--check', action='store_true', help='only look whether it can start')
     args = parser.parse_args(argv)
 
     from pipelines.openmm import threads
@@ -71,9 +76,8 @@ def main(argv: list[str] | None = None) -> None:
         return
     if int(os.environ.get('RANK', 0)) == 0:  # renamed into place: the other processes read it meanwhile
         out.mkdir(parents=True, exist_ok=True)
-        partial = out / '.made-from.txt'
-        partial.write_text(made_from)
-        partial.replace(note)
+        with manifest.replacing(note) as stream:
+            stream.write(made_from)
     chosen = training.train(cfg, out, seed=args.seed, title=args.config.stem)
     if int(os.environ.get('RANK', 0)) == 0:
         print(f'{out}: ' + (', '.join(f'{name} {value}' for name, value in chosen.items()) or 'trained'))

@@ -38,7 +38,7 @@ def _stat(entry: os.DirEntry | Path, root: str) -> os.stat_result:
         f'a link to {os.path.realpath(entry)}' if entry.is_symlink() else 'a device, a pipe or nothing'))
 
 
-def fingerprint(path: Path, cache: dict[str, list], root: str | None = None) -> tuple[str, int]:
+def fingerprint(path: Path, cache: dict[str, list], root: str = '') -> tuple[str, int]:
     """SHA-256 of a file's bytes, or of a folder's entries (name, their SHA-256), and the number of files.
 
     Args:
@@ -49,8 +49,9 @@ def fingerprint(path: Path, cache: dict[str, list], root: str | None = None) -> 
     Raises:
         InputError: other links; a device or a pipe.
     """
-    folder, root = path.is_dir(), root or (os.path.realpath(path) + os.sep if path.is_dir() else '')
+    folder = path.is_dir()
     if folder:
+        root = root or os.path.realpath(path) + os.sep
         entries = sorted(os.scandir(path), key=lambda entry: entry.name)
         files = [entry for entry in entries if not entry.is_dir(follow_symlinks=False)]
         rows, count = [], len(files)
