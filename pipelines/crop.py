@@ -2,10 +2,12 @@
 
     python -m pipelines.crop --coco WORK/convert --detections WORK/detect/detections.json --out WORK/crop
 
-    box      the box, widened by --margin of its size on each side; longer side resized to --size
+    box      the box, widened by --margin of its size on each side
     square   the nearest square to that: the longer side about the centre, shifted to stay inside the image, padded with
-             grey only where the image is smaller; resized to --size x --size
+             grey only where the image is smaller
     full     the images as they are (a link)
+
+Crops whose longer side has more than --size pixels are shrunk to that; none is enlarged.
 
 Which box, by split (--boxes): `gt` is the largest annotated one, `det` the best-scoring detected one. By default train
 images are cut by annotated boxes and test images by detected ones, as in use. So are val images: val chooses the epoch
@@ -28,6 +30,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.core import boxes, coco, coco_stream, images, lineage, manifest, quarantine, shards
 from pipelines.core.errors import DamagedError, InputError, command
@@ -74,20 +77,28 @@ def parse_boxes(text: str) -> dict[str, str]:
     return chosen
 
 
-def plan(box: tuple[float, ...] | None, image_wh: tuple[int, int], style: Style) -> dict[str, tuple[int, ...]]:
-    """The pixels that each kind of crop covers, xyxy, for a box or (None) the whole image."""
-    xyxy = np.array([box if box is not None else (0, 0, *image_wh)], float)
-    if box is not None:
-        xyxy = boxes.grow(boxes.at_least(xyxy, style.min_size, image_wh), style.margin, image_wh)
-    return dict(box=boxes.whole_pixels(xyxy[0], image_wh),
-                square=boxes.whole_pixels(boxes.square(xyxy, image_wh)[0], image_wh))
+def plan(xyxy: NDArray[np.float64], image_wh: NDArray[np.int64], style: Style) -> dict[str, NDArray[np.int64]]:
+    """The pixels that each kind of crop covers, (N, 4) xyxy.
+
+    Args:
+        xyxy: (N, 4) boxes; NaN: the whole image.
+        image_wh: (N, 2) pixels.
+    """
+    whole = np.concatenate([np.zeros_like(image_wh), image_wh], axis=1)
+    chosen = np.where(np.isnan(xyxy), whole, xyxy)
+    grown = boxes.grow(boxes.at_least(chosen, style.min_size, image_wh), style.margin, image_wh)
+    return dict(box=boxes.whole_pixels(grown, image_wh),
+                square=boxes.whole_pixels(boxes.square(grown, image_wh), image_wh))
 
 
 def _cut(jobs: list[Job], style: Style, source: Path, strict: bool) -> list[dict]:
     """Cut a few images: for each, its rows by kind, or its row of the quarantine."""
     cv2.setNumThreads(1)  # the processes are the parallel part
+    planned = plan(np.array([job.box or [np.nan] * 4 for job in jobs]), np.array([job.size for job in jobs]), style)
+    for kind, parent in itertools.product(planned, {os.path.dirname(job.file) for job in jobs}):
+        (style.out / kind / parent).mkdir(parents=True, exist_ok=True)
     done = []
-    for job in jobs:
+    for job, *areas in zip(jobs, *(areas.tolist() for areas in planned.values())):
         try:
             pixels = images.decode(source / job.file)
         except DamagedError as error:
@@ -98,15 +109,15 @@ def _cut(jobs: list[Job], style: Style, source: Path, strict: bool) -> list[dict
         if pixels.shape[1::-1] != job.size:
             raise InputError(source / job.file, expected=f'{job.size[0]} x {job.size[1]} pixels, as converted',
                              found=f'{pixels.shape[1]} x {pixels.shape[0]}', remedy='run make convert again')
-        stem = Path(job.file).with_suffix('')
         rows = dict(full=dict(job.row, img_path=f'full/{job.file}', box_source='none', score=None, box=None,
                               crop=[0, 0, *job.size]))
-        for kind, xyxy in plan(job.box, job.size, style).items():
-            path = style.out / kind / stem.with_name(f'{stem.name}.jpg')
-            path.parent.mkdir(parents=True, exist_ok=True)
-            resized = images.fit(images.crop(pixels, np.array(xyxy, float)), style.size)
-            path.write_bytes(images.encode_jpeg(resized, style.quality))
-            rows[kind] = dict(job.row, img_path=path.relative_to(style.out).as_posix(), crop=list(xyxy))
+        for kind, area in zip(planned, areas):
+            cut = images.crop(pixels, area)
+            if max(cut.shape) > style.size:  # enlarging is left to the reader: it adds bytes and no detail
+                cut = images.fit(cut, style.size)
+            name = f'{kind}/{os.path.splitext(job.file)[0]}.jpg'
+            (style.out / name).write_bytes(images.encode_jpeg(cut, style.quality))
+            rows[kind] = dict(job.row, img_path=name, crop=area)
         done.append(rows)
     return done
 
@@ -159,7 +170,7 @@ def crop(convert: Path, out: Path, *, detections: Path | None = None, by_split: 
         by_split: ``gt`` or ``det`` by split; None: `DEFAULT_BOXES`.
         margin: added to a box on each side, as a share of its width and height.
         min_size: boxes whose longer side is shorter than this are grown to it first.
-        size: longer side of a box crop, side of a square crop, in pixels.
+        size: the most pixels that a side of a crop may have.
         quality: of the JPEGs, 1 to 100.
         strict, max_bad: see `quarantine.settle`.
         engine: who works; None: a process per CPU.
@@ -221,7 +232,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--boxes', default=DEFAULT_BOXES, help='gt, det, or by split; default: %(default)s')
     parser.add_argument('--margin', type=float, default=0.1, help='share of the box on each side; default: %(default)s')
     parser.add_argument('--min-size', type=int, default=16, help='pixels, longer side of a box; default: %(default)s')
-    parser.add_argument('--size', type=int, default=256, help='pixels, longer side of a crop; default: %(default)s')
+    parser.add_argument('--size', type=int, default=256, help='pixels, longest side of a crop; default: %(default)s')
     parser.add_argument('--quality', type=int, default=95, help='of the JPEGs; default: %(default)s')
     shards.add_arguments(parser)
     quarantine.add_arguments(parser)

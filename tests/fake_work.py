@@ -74,10 +74,11 @@ def crop(root: Path) -> None:
         picture, xyxy = _animal(rng, label)
         fallback = number == 23
         source = 'fallback' if fallback else 'gt' if split == 'train' else 'det'
-        areas = dict(full=[0, 0, 160, 120], box=xyxy, square=boxes.square([xyxy], (160, 120))[0].tolist())
+        square = boxes.whole_pixels(boxes.square([xyxy], (160, 120)), (160, 120))[0].tolist()
+        areas = dict(full=[0, 0, 160, 120], box=xyxy, square=square)
         for mode, area in areas.items():
             path = f'{mode}/{number}.jpg'
-            _jpeg(root / 'crop' / path, picture if fallback else images.crop(picture, np.array(area)))
+            _jpeg(root / 'crop' / path, picture if fallback else images.crop(picture, area))
             lists.setdefault((mode, split), []).append(dict(
                 img_path=path, gt_label=label, image_id=number, split=split,
                 box_source='none' if mode == 'full' else source, score=0.9 if source == 'det' else None,

@@ -65,12 +65,15 @@ def test_boxes_by_split_are_read():
     (None, 0.1, 16, (0, 0, 100, 60), (0, -20, 100, 80)),               # the whole image: no margin
 ])
 def test_crops_to_the_pixel(box, margin, min_size, box_crop, square):
-    assert plan(box, SIZE, Style(Path(), margin, min_size, 64, 95)) == dict(box=box_crop, square=square)
+    found = plan(np.array([[np.nan] * 4, box or [np.nan] * 4]), np.array([(30, 30), SIZE]),
+                 Style(Path(), margin, min_size, 64, 95))
+    assert {kind: areas[1].tolist() for kind, areas in found.items()} == dict(box=list(box_crop), square=list(square))
+    assert all(areas[0].tolist() == [0, 0, 30, 30] for areas in found.values())
 
 
 def test_train_by_the_largest_annotated_box_val_by_the_best_detection(convert, detections, tmp_path, capsys):
     out = tmp_path / 'crop'
-    crop(convert, out, detections=detections, margin=0, size=80, engine=ONE)
+    crop(convert, out, detections=detections, margin=0, size=40, engine=ONE)
     assert rows(out, 'box', 'train') == [dict(
         img_path='box/a/train.jpg', gt_label=1, image_id=1, split='train', box_source='gt', score=None,
         box=[60, 10, 100, 60], crop=[60, 10, 100, 60])]
@@ -84,10 +87,10 @@ def test_train_by_the_largest_annotated_box_val_by_the_best_detection(convert, d
         train=dict(gt=1), val=dict(det=1), test=dict(fallback=1))
 
     blue, red = images.decode(out / 'box' / 'a' / 'train.jpg'), images.decode(out / 'box' / 'a' / 'val.jpg')
-    assert blue.shape == (80, 64, 3) and np.abs(blue.astype(int) - COLOURS[RIGHT]).max() < 12
-    assert red.shape == (27, 80, 3) and np.abs(red.astype(int)[2:-2, 2:-2] - COLOURS[LEFT]).max() < 12
+    assert blue.shape == (40, 32, 3) and np.abs(blue.astype(int) - COLOURS[RIGHT]).max() < 12  # shrunk from 40 x 50
+    assert red.shape == (10, 30, 3) and np.abs(red.astype(int)[2:-2, 2:-2] - COLOURS[LEFT]).max() < 12  # not enlarged
     square = images.decode(out / 'square' / 'a' / 'val.jpg')
-    assert square.shape == (80, 80, 3) and square[40, 40].tolist() == pytest.approx(COLOURS[LEFT], abs=12)
+    assert square.shape == (30, 30, 3) and square[15, 15].tolist() == pytest.approx(COLOURS[LEFT], abs=12)
     assert (out / 'full' / 'a' / 'test.jpg').is_file()
 
 

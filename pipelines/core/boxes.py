@@ -1,4 +1,7 @@
-"""Box arithmetic on (N, 4) arrays; the name says the frame. Pixels, half-open, origin top-left."""
+"""Box arithmetic on (N, 4) arrays; the name says the frame. Pixels, half-open, origin top-left.
+
+``image_wh`` is an image's width and height in pixels, (2,), or (N, 2) where each box has an image of its own.
+"""
 from __future__ import annotations
 
 import numpy as np
@@ -20,10 +23,9 @@ def xyxy_to_xywh(xyxy: ArrayLike) -> NDArray[np.float64]:
     return np.stack([x1, y1, x2 - x1, y2 - y1], axis=1)
 
 
-def clip(xyxy: ArrayLike, image_wh: tuple[int, int]) -> NDArray[np.float64]:
+def clip(xyxy: ArrayLike, image_wh: ArrayLike) -> NDArray[np.float64]:
     """Cut boxes at the image's border; a box outside it loses its area."""
-    width, height = image_wh
-    return np.clip(np.asarray(xyxy, float).reshape(-1, 4), 0, [width, height, width, height])
+    return np.clip(np.asarray(xyxy, float).reshape(-1, 4), 0, np.concatenate([image_wh, image_wh], axis=-1))
 
 
 def turn(xyxy: ArrayLike, stored_wh: tuple[int, int], orientation: int) -> NDArray[np.float64]:
@@ -70,13 +72,12 @@ def _check_area(xyxy: NDArray[np.float64]) -> None:
         raise ValueError(f'box {bad[0]} has no area: {xyxy[bad[0]].tolist()}')
 
 
-def grow(xyxy: ArrayLike, margin: float, image_wh: tuple[int, int]) -> NDArray[np.float64]:
+def grow(xyxy: ArrayLike, margin: float, image_wh: ArrayLike) -> NDArray[np.float64]:
     """Widen boxes about their centres by a share of their own size, and clip.
 
     Args:
         xyxy: (N, 4) pixels.
         margin: added on each side, as a share of the width (left, right) and of the height (top, bottom).
-        image_wh: width and height in pixels.
     Raises:
         ValueError: a box without area.
     """
@@ -86,12 +87,11 @@ def grow(xyxy: ArrayLike, margin: float, image_wh: tuple[int, int]) -> NDArray[n
     return clip(np.concatenate([boxes[:, :2] - pad, boxes[:, 2:] + pad], axis=1), image_wh)
 
 
-def square(xyxy: ArrayLike, image_wh: tuple[int, int]) -> NDArray[np.float64]:
+def square(xyxy: ArrayLike, image_wh: ArrayLike) -> NDArray[np.float64]:
     """Grow boxes to squares about their centres, shifted to stay inside the image.
 
     Args:
         xyxy: (N, 4) pixels, half-open, origin top-left.
-        image_wh: width and height in pixels.
     Returns:
         (N, 4) pixels; side = the longer side. Where the image is smaller than that, the square reaches out of it
         evenly on both sides, to be padded.
@@ -108,7 +108,7 @@ def square(xyxy: ArrayLike, image_wh: tuple[int, int]) -> NDArray[np.float64]:
     return np.concatenate([start, start + side], axis=1)
 
 
-def at_least(xyxy: ArrayLike, longer: float, image_wh: tuple[int, int]) -> NDArray[np.float64]:
+def at_least(xyxy: ArrayLike, longer: float, image_wh: ArrayLike) -> NDArray[np.float64]:
     """Grow small boxes about their centres, in proportion, and shift them inside the image.
 
     Args:
@@ -128,13 +128,14 @@ def at_least(xyxy: ArrayLike, longer: float, image_wh: tuple[int, int]) -> NDArr
     return np.where(factor > 1, np.concatenate([start, start + grown], axis=1), boxes)
 
 
-def whole_pixels(xyxy: NDArray[np.float64], image_wh: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Round one box, (4,), to whole pixels: its sides first, then its place, so that a square stays one.
+def whole_pixels(xyxy: ArrayLike, image_wh: ArrayLike) -> NDArray[np.int64]:
+    """Round boxes to whole pixels: the sides first, then the place, so that a square stays one.
 
     A side has at least 1 pixel, an edge moves by less than 1, and no box inside the image leaves it.
     """
-    side = np.maximum(np.rint(xyxy[2:] - xyxy[:2]), 1)
+    boxes = np.asarray(xyxy, float).reshape(-1, 4)
+    side = np.maximum(np.rint(boxes[:, 2:] - boxes[:, :2]), 1)
     room = np.asarray(image_wh) - side
-    start = np.rint((xyxy[:2] + xyxy[2:] - side) / 2)
+    start = np.rint((boxes[:, :2] + boxes[:, 2:] - side) / 2)
     start = np.where(room >= 0, np.clip(start, 0, np.maximum(room, 0)), np.floor(room / 2))
-    return tuple(int(v) for v in np.concatenate([start, start + side]))
+    return np.concatenate([start, start + side], axis=1).astype(int)

@@ -193,7 +193,7 @@ def best_boxes(path: Path, known: Images) -> tuple[NDArray[np.float64], NDArray[
                                  found=str(row['image_id']), remedy=remedy)
             if score <= scores[i]:
                 continue
-            box = boxes.clip(boxes.xywh_to_xyxy(xywh), tuple(known.sizes[i]))[0]
+            box = boxes.clip(boxes.xywh_to_xyxy(xywh), known.sizes[i])[0]
             if (box[2] - box[0]) * (box[3] - box[1]) > 0:
                 scores[i], found[i] = score, box
     return scores, found

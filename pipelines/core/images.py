@@ -4,7 +4,7 @@ from __future__ import annotations
 import contextlib
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -118,10 +118,9 @@ def _strict(data: bytes, image: Image.Image) -> NDArray[np.uint8] | None:
     return None if image.mode == 'CMYK' else pixels
 
 
-def crop(image: NDArray[np.uint8], xyxy: NDArray[np.float64], fill: int = 114) -> NDArray[np.uint8]:
-    """Cut one box, rounded to whole pixels; what lies outside the image is filled with grey."""
-    x1, y1, x2, y2 = np.rint(xyxy).astype(int)
-    x2, y2 = max(x2, x1 + 1), max(y2, y1 + 1)
+def crop(image: NDArray[np.uint8], xyxy: Sequence[int], fill: int = 114) -> NDArray[np.uint8]:
+    """Cut one box of whole pixels, xyxy; what lies outside the image is filled with grey."""
+    x1, y1, x2, y2 = xyxy
     height, width = image.shape[:2]
     inside = image[max(y1, 0):min(y2, height), max(x1, 0):min(x2, width)]
     if inside.shape[:2] == (y2 - y1, x2 - x1):
@@ -133,13 +132,18 @@ def crop(image: NDArray[np.uint8], xyxy: NDArray[np.float64], fill: int = 114) -
 
 
 def fit(image: NDArray[np.uint8], longer: int) -> NDArray[np.uint8]:
-    """Resize so that the longer side has this many pixels; area averaging when shrinking, bicubic when growing."""
+    """Resize so that the longer side has this many pixels.
+
+    Bicubic when growing, area averaging when shrinking to half or less, and bilinear between, where its two pixels
+    cover what one of the result does: a sixth of the time of averaging.
+    """
     import cv2
 
     height, width = image.shape[:2]
     scale = longer / max(height, width)
     new = (max(round(width * scale), 1), max(round(height * scale), 1))
-    return cv2.resize(image, new, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    return cv2.resize(image, new, interpolation=cv2.INTER_CUBIC if scale > 1 else
+                      cv2.INTER_LINEAR if scale > 0.5 else cv2.INTER_AREA)
 
 
 def encode_jpeg(image: NDArray[np.uint8], quality: int) -> bytes:

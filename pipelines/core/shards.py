@@ -16,7 +16,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExe
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +86,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--scheduler', metavar='ADDRESS', help='work on a Dask cluster instead: tcp://host:8786')
 
 
+def _cut(items: Iterable[Any], size: int, apart: Callable[[Any], Any] | None) -> Iterator[list]:
+    for _, group in groupby(items, apart or (lambda item: None)):
+        while batch := list(islice(group, size)):
+            yield batch
+
+
 def run(work: Callable[..., Any], items: Iterable[Any], args: tuple, folder: Path, *, size: int, total: int,
-        title: str, engine: Engine | None = None) -> list[Path]:
+        title: str, apart: Callable[[Any], Any] | None = None, engine: Engine | None = None) -> list[Path]:
     """Work through items, ``size`` at a time.
 
     Args:
@@ -95,6 +101,7 @@ def run(work: Callable[..., Any], items: Iterable[Any], args: tuple, folder: Pat
         items: read as the work goes on.
         folder: holds the finished shards' results.
         total: number of items, for the progress bar.
+        apart: of an item; where it changes, a new shard begins.
     Returns:
         the files with the shards' results, in order.
     Raises:
@@ -107,11 +114,11 @@ def run(work: Callable[..., Any], items: Iterable[Any], args: tuple, folder: Pat
     done = {path.name for path in folder.glob('*.json')}
     if done:
         print(f'[{title}] goes on: {len(done)} shards were done before', flush=True)
-    iterator, names, pending = iter(items), [], set()
+    names, pending = [], set()
     try:
         with (engine or Engine()).executor(-(-total // size) - len(done)) as (executor, width), \
                 tqdm(total=total, desc=f'[{title}]', unit='img', dynamic_ncols=True) as bar:
-            while batch := list(islice(iterator, size)):
+            for batch in _cut(items, size, apart):
                 names.append(f'{len(names):08}.json')
                 if names[-1] in done:
                     bar.update(len(batch))

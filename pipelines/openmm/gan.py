@@ -7,17 +7,19 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from mmcv.transforms import BaseTransform
 from mmengine.dataset import BaseDataset
 from mmengine.hooks import Hook
 from torch import Tensor
 
+from pipelines.core.images import fit
 from pipelines.openmm import gan_transfer, mmagic_import  # noqa: F401  (its hook registers itself)
 from pipelines.openmm.gan_sampling import sample
 
 mmagic_import.install()
 
 from mmagic.models.editors.biggan import BigGANDeepDiscriminator  # noqa: E402
-from mmagic.registry import DATASETS, HOOKS, MODELS  # noqa: E402
+from mmagic.registry import DATASETS, HOOKS, MODELS, TRANSFORMS  # noqa: E402
 
 
 @DATASETS.register_module()
@@ -27,6 +29,21 @@ class CropList(BaseDataset):
     def parse_data_info(self, raw_data_info: dict) -> dict:
         row = super().parse_data_info(raw_data_info)
         return dict(gt_path=row['img_path'], gt_label=row['gt_label'])
+
+
+@TRANSFORMS.register_module()
+class FitCrop(BaseTransform):
+    """Resize the square image ``gt`` as crops are resized; mmagic's Resize shrinks and grows by one interpolation.
+
+    Args:
+        size: side in pixels.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def transform(self, results: dict) -> dict:
+        return dict(results, gt=fit(results['gt'], self.size))
 
 
 def brightness_saturation_contrast(images: Tensor) -> Tensor:

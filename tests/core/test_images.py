@@ -61,8 +61,8 @@ def test_a_decompression_bomb_is_an_error(tmp_path, halves, monkeypatch):
 
 
 def test_crop_is_exact_and_padded_with_grey(halves):
-    assert (images.crop(halves, np.array([10, 5, 20, 15.])) == halves[5:15, 10:20]).all()
-    padded = images.crop(halves, np.array([0, -5, 30, 25.]))
+    assert (images.crop(halves, (10, 5, 20, 15)) == halves[5:15, 10:20]).all()
+    padded = images.crop(halves, (0, -5, 30, 25))
     assert padded.shape == (30, 30, 3)
     assert (padded[:5] == 114).all() and (padded[25:] == 114).all() and (padded[5:25] == halves).all()
 
@@ -87,3 +87,12 @@ def test_png_of_anything_but_rgb_bytes_is_refused(picture):
 def test_fit_sets_the_longer_side(halves):
     assert images.fit(halves, 60).shape == (40, 60, 3)
     assert images.fit(halves[:, :10], 8).shape == (8, 4, 3)
+
+
+def test_fit_averages_blocks_and_interpolates_between():
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    mean = noise.reshape(16, 4, 16, 4, 3).mean(axis=(1, 3))
+    assert np.abs(images.fit(noise, 16) - mean).max() <= 0.5
+    ramp = np.broadcast_to((4 * np.arange(60, dtype=np.uint8))[None, :, None], (60, 60, 3))
+    places = (np.arange(40) + 0.5) * 1.5 - 0.5  # of the result's pixels, in the ramp
+    assert np.abs(images.fit(np.ascontiguousarray(ramp), 40)[20, :, 0] - 4 * places).max() <= 0.5

@@ -38,6 +38,12 @@ def test_results_come_in_order(tmp_path, workers):
     assert len(list((tmp_path / 'log').iterdir())) == 7
 
 
+def test_a_new_shard_begins_where_the_key_changes(tmp_path):
+    done = shards.run(squares, [1, 3, 5, 7, 2, 4, 9], (tmp_path,), tmp_path / 'shards', size=3, total=7, title='test',
+                      apart=lambda number: number % 2, engine=shards.Engine(1))
+    assert list(shards.results(done)) == [[1, 9, 25], [49], [4, 16], [81]]
+
+
 def test_what_was_done_is_not_done_again(tmp_path, capsys):
     log = tmp_path / 'log'
     log.mkdir()
