@@ -141,6 +141,7 @@ def train_all(runs: list[Run], jobs: int | None) -> None:
     count = torch.cuda.device_count()
     gpus = os.environ.get('CUDA_VISIBLE_DEVICES', ','.join(map(str, range(count)))).split(',') if count else []
     jobs = min(jobs or len(gpus) or free, len(outdated))
+    os.environ['FGIC_JOBS'] = str(jobs)  # they share the CPUs that load images
     if jobs == 1:
         for number, run in enumerate(outdated, 1):
             print(f'[classify] run {number} of {len(outdated)}')

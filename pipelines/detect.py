@@ -70,9 +70,12 @@ def detect(data: Path, out: Path, model_dir: Path, *, config: Path, seed: int = 
         pictures = [(split, image_id) for split, truth in splits.items() for image_id in sorted(truth.images)]
         arguments = (config.absolute(), data.absolute(), len(splits['train'].categories), tuple(options or ()),
                      (model_dir / 'model.pth').absolute())
-        finished = shards.run(detection.predict, pictures, arguments, folder / '.shards', size=_SHARD,
-                              total=len(pictures), title='detect: predict', engine=shards.Engine(gpus),
-                              apart=operator.itemgetter(0))  # batches as in an evaluation of the split alone
+        try:
+            finished = shards.run(detection.predict, pictures, arguments, folder / '.shards', size=_SHARD,
+                                  total=len(pictures), title='detect: predict', engine=shards.Engine(gpus),
+                                  apart=operator.itemgetter(0))  # batches as in an evaluation of the split alone
+        finally:
+            detection.release()
         results = list(itertools.chain.from_iterable(shards.results(finished)))
         manifest.write_json_rows(folder / 'detections.json', sorted(results, key=lambda row: row['image_id']))
         metrics = measure(splits, results, class_agnostic=cfg.class_agnostic)

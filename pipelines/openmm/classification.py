@@ -49,12 +49,14 @@ def predict(cfg: Config, state: dict[str, torch.Tensor]) -> np.ndarray:
     from mmengine.runner import Runner
     from mmpretrain.registry import MODELS
 
-    model = MODELS.build(cfg.model)
+    from pipelines.openmm import speed
+
+    model = speed.apply(MODELS.build(cfg.model), **cfg.get('speed', {}))
     model.load_state_dict(state)
     model = model.to('cuda' if torch.cuda.is_available() else 'cpu').eval()
     with torch.inference_mode():
         return np.stack([sample.pred_score.float().cpu().numpy()
-                         for batch in Runner.build_dataloader(cfg.test_dataloader)
+                         for batch in Runner.build_dataloader(speed.loader(cfg.test_dataloader))
                          for sample in model.test_step(batch)])
 
 

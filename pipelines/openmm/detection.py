@@ -5,7 +5,6 @@ import contextlib
 import functools
 import io
 import itertools
-import multiprocessing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from mmdet.registry import DATASETS, METRICS
 from mmengine.evaluator import BaseMetric
 
 from pipelines.core import boxes, coco
+from pipelines.openmm.devices import device
 
 AGNOSTIC_CATEGORY = 1  # category_id of every detection of a class-agnostic detector
 
@@ -88,26 +88,16 @@ class LocalisationMetric(BaseMetric):
                     **{name: numbers[name] for name in ('AP', 'AP50', 'AP75')})
 
 
-def _device() -> str:
-    """The GPU of this process: of several worker processes, each has its own."""
-    import torch
-
-    if not torch.cuda.is_available():
-        return 'cpu'
-    worker = multiprocessing.current_process()._identity
-    return f'cuda:{(worker[0] - 1) % torch.cuda.device_count() if worker else 0}'
-
-
 @functools.lru_cache(maxsize=1)
 def _detector(config: Path, data: Path, num_classes: int, options: tuple[str, ...], model: Path) -> tuple:
     """Config, network in evaluation mode, and by split the dataset with the positions of its images."""
     from mmdet.registry import MODELS
 
-    from pipelines.openmm import weights
+    from pipelines.openmm import speed, weights
     from pipelines.openmm.config import load
 
     cfg = load(config, data_root=data, num_classes=num_classes, options=options)
-    network = MODELS.build(cfg.model)
+    network = speed.apply(MODELS.build(cfg.model), **cfg.get('speed', {}))
     network.load_state_dict(weights.load(model))
     datasets = {}
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools'
@@ -115,7 +105,12 @@ def _detector(config: Path, data: Path, num_classes: int, options: tuple[str, ..
             dataset = DATASETS.build(dict(cfg.test_dataloader.dataset, ann_file=f'{split}.json'))
             positions = {dataset.get_data_info(i)['img_id']: i for i in range(len(dataset))}
             datasets[split] = dataset, positions, category_ids(coco.read(data / f'{split}.json'), cfg.class_agnostic)
-    return cfg, network.to(_device()).eval(), datasets
+    return cfg, network.to(device()).eval(), datasets
+
+
+def release() -> None:
+    """Forget the detector that `predict` keeps; the next result may have another one under the same path."""
+    _detector.cache_clear()
 
 
 def predict(images: list[tuple[str, int]], *detector: Any) -> list[dict]:
@@ -129,12 +124,14 @@ def predict(images: list[tuple[str, int]], *detector: Any) -> list[dict]:
     from mmengine.runner import Runner
     from torch.utils.data import Subset
 
+    from pipelines.openmm import speed
+
     cfg, network, datasets = _detector(*detector)
     rows = []
     for split, group in itertools.groupby(images, key=lambda row: row[0]):
         dataset, positions, ids = datasets[split]
         part = Subset(dataset, [positions[image_id] for _, image_id in group])
-        for batch in Runner.build_dataloader(dict(cfg.test_dataloader, dataset=part)):
+        for batch in Runner.build_dataloader(dict(speed.loader(cfg.test_dataloader), dataset=part)):
             with torch.inference_mode():
                 for sample in network.test_step(batch):
                     rows += to_results(sample, ids)

@@ -13,13 +13,15 @@ from mmengine.hooks import Hook
 from torch import Tensor
 
 from pipelines.core.images import fit
-from pipelines.openmm import gan_transfer, mmagic_import  # noqa: F401  (its hook registers itself)
+from pipelines.openmm import gan_transfer, mmagic_import, spectral_norm  # noqa: F401  (a hook registers itself)
 from pipelines.openmm.gan_sampling import sample
 
 mmagic_import.install()
 
 from mmagic.models.editors.biggan import BigGANDeepDiscriminator  # noqa: E402
 from mmagic.registry import DATASETS, HOOKS, MODELS, TRANSFORMS  # noqa: E402
+
+spectral_norm.install()
 
 
 @DATASETS.register_module()

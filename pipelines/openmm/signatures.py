@@ -82,10 +82,13 @@ def _typeless() -> dict[str, frozenset[str]]:
     from mmengine.optim import OptimWrapper
     from mmengine.runner import LogProcessor, set_random_seed
     from torch.utils.data import DataLoader
+
+    from pipelines.openmm import speed
     loader = parameters(DataLoader) | {'num_batch_per_epoch'}
     return {**{f'{split}_dataloader': loader for split in ('train', 'val', 'test')},
             'optim_wrapper': parameters(OptimWrapper) | CONSUMED['optim_wrapper'],
             'log_processor': parameters(LogProcessor), 'randomness': parameters(set_random_seed),
+            'speed': parameters(speed.apply) - {'network'},
             'auto_scale_lr': frozenset({'enable', 'base_batch_size'})}
 
 

@@ -114,7 +114,8 @@ def _launch(config: Path, processes: int) -> None:
 def build_runner(cfg: Config) -> Runner:
     """mmengine's Runner for a config; in a process group where torchrun started the process, by gloo without a GPU."""
     import torch
-    from mmengine.runner import Runner
+
+    from pipelines.openmm import speed
 
     cfg.launcher = 'pytorch' if 'LOCAL_RANK' in os.environ else 'none'
     if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
@@ -127,7 +128,10 @@ def build_runner(cfg: Config) -> Runner:
                 metric['collect_device'] = 'gpu'  # by the process group; else in files in the working directory
     if not torch.cuda.is_available():
         torch.set_num_threads(int(os.environ.get('OMP_NUM_THREADS', torch.get_num_threads())))
-    return Runner.from_cfg(cfg)
+    for split in ('train', 'val', 'test'):
+        if cfg.get(f'{split}_dataloader'):
+            cfg[f'{split}_dataloader'] = speed.loader(cfg[f'{split}_dataloader'])
+    return speed.SpeedRunner.from_cfg(cfg)
 
 
 @contextlib.contextmanager

@@ -13,15 +13,18 @@ test_pipeline = [
     dict(type='PackInputs')]
 
 train_dataloader = dict(
-    batch_size=32, num_workers=4, persistent_workers=True, sampler=dict(type='DefaultSampler', shuffle=True),
+    batch_size=32, num_workers=16, persistent_workers=True, pin_memory=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(type='BaseDataset', data_root=data_root, ann_file='crop/full_train.json', data_prefix='crop',
                  pipeline=train_pipeline))
 val_dataloader = dict(
-    batch_size=64, num_workers=4, persistent_workers=True, sampler=dict(type='DefaultSampler', shuffle=False),
+    batch_size=64, num_workers=16, persistent_workers=True, pin_memory=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(type='BaseDataset', data_root=data_root, ann_file='crop/full_val.json', data_prefix='crop',
                  pipeline=test_pipeline))
 test_dataloader = dict(
-    batch_size=64, num_workers=4, persistent_workers=True, sampler=dict(type='DefaultSampler', shuffle=False),
+    batch_size=64, num_workers=16, persistent_workers=True, pin_memory=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(type='BaseDataset', data_root=data_root, ann_file='crop/full_test.json', data_prefix='crop',
                  pipeline=test_pipeline))
 val_evaluator = dict(type='Accuracy', topk=(1,))

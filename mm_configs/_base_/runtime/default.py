@@ -1,4 +1,5 @@
 """What every training shares. Hooks that write metrics.jsonl and the progress bar are added by the stages."""
+speed = dict(dtype='float32', channels_last=True, compile=[], compile_mode='default')  # docs/speed.md
 default_hooks = dict(
     runtime_info=dict(type='RuntimeInfoHook'),
     timer=dict(type='IterTimerHook'),

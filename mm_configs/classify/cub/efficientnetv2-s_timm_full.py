@@ -4,5 +4,5 @@ CUB-200-2011: a timm backbone by name, at 224 px, fine-tuned. Expected: not meas
 Command:  make classify DATASET=cub RAW=... ROWS="mm_configs/classify/cub/efficientnetv2-s_timm_*.py"
 """
 _base_ = ['../../_base_/models/efficientnetv2-s_timm.py', '../../_base_/datasets/crops.py',
-          '../../_base_/schedules/classify_adamw.py', '../../_base_/runtime/classify.py']
+          '../../_base_/schedules/classify_adamw.py', '../../_base_/runtime/classify_full.py']
 model = dict(head=dict(num_classes={{'$FGIC_NUM_CLASSES:200'}}))

@@ -5,5 +5,5 @@ Expected: 83.29 % top-1 in the slides, epoch chosen on test; not measured here.
 Command:  make classify DATASET=cub RAW=... ROWS="mm_configs/classify/cub/resnext101-32x8d_full.py"
 """
 _base_ = ['../../_base_/models/resnext101-32x8d.py', '../../_base_/datasets/crops_512px.py',
-          '../../_base_/schedules/classify_slides.py', '../../_base_/runtime/classify.py']
+          '../../_base_/schedules/classify_slides.py', '../../_base_/runtime/classify_full.py']
 model = dict(head=dict(num_classes={{'$FGIC_NUM_CLASSES:200'}}))

@@ -5,5 +5,5 @@ Stanford Dogs: ResNet-50 (He et al. 2016) fine-tuned from ImageNet as the 2023 s
 Expected: unmeasured by us at full size. Command:  make classify DATASET=dogs RAW=... PROFILE=full GPUS=8
 """
 _base_ = ['../../_base_/models/resnet50.py', '../../_base_/datasets/crops_512px.py',
-          '../../_base_/schedules/classify_slides.py', '../../_base_/runtime/classify.py']
+          '../../_base_/schedules/classify_slides.py', '../../_base_/runtime/classify_full.py']
 model = dict(head=dict(num_classes={{'$FGIC_NUM_CLASSES:120'}}))

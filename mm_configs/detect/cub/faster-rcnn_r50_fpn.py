@@ -4,4 +4,4 @@ Expected: not measured here. On COCO, 80 classes, mmdet's gives 37.4 AP.
 Command:  make detect DATASET=cub RAW=... DETECT_CONFIG=mm_configs/detect/cub/faster-rcnn_r50_fpn.py
 """
 _base_ = ['../../_base_/models/faster-rcnn_r50_fpn.py', '../../_base_/datasets/coco.py',
-          '../../_base_/schedules/detect_1x.py', '../../_base_/runtime/detect.py']
+          '../../_base_/schedules/detect_1x.py', '../../_base_/runtime/detect_full.py']

@@ -3,4 +3,4 @@
 Expected: unmeasured by us at full size. Command:  make detect DATASET=dogs RAW=... PROFILE=full GPUS=8
 """
 _base_ = ['../../_base_/models/faster-rcnn_r101_fpn.py', '../../_base_/datasets/coco.py',
-          '../../_base_/schedules/detect_1x.py', '../../_base_/runtime/detect.py']
+          '../../_base_/schedules/detect_1x.py', '../../_base_/runtime/detect_full.py']

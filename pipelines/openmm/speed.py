@@ -1,0 +1,145 @@
+"""What a config asks for under ``speed``, and the loaders a machine can feed (docs/speed.md).
+
+    speed = dict(dtype='bfloat16', channels_last=True, compile=['backbone'], compile_mode='default')
+
+Training, evaluation and prediction all come through here, so that a network is judged by the numbers it is used with.
+"""
+from __future__ import annotations
+
+import functools
+import multiprocessing
+import os
+import shutil
+import types
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from mmengine.runner import Runner
+from torch import nn
+
+from pipelines.core.errors import InputError
+from pipelines.openmm.devices import device
+
+DTYPES = ('float32', 'bfloat16')
+HEADS = ('head', 'bbox_head', 'rpn_head')
+
+
+def apply(network: nn.Module, *, dtype: str = 'float32', channels_last: bool = False, compile: str | Sequence[str] = (),
+          compile_mode: str = 'default') -> nn.Module:
+    """Change how a network computes, in place; parameters, their names and checkpoints stay as they are.
+
+    Args:
+        network: a detector, a classifier, a GAN or a generator, with float32 weights.
+        dtype: bfloat16: its forward passes run under autocast. Weights, optimiser, losses, scores and boxes stay
+            float32, and no loss is scaled: bfloat16 has float32's range.
+        channels_last: (N, C, H, W) as N, H, W, C in memory; convolutions hand it on from their weights.
+        compile: parts that go through torch.compile, as attributes (``backbone``, ``roi_head.bbox_head``).
+        compile_mode: torch.compile's; ``reduce-overhead`` is CUDA graphs.
+    Returns:
+        the network.
+    Raises:
+        InputError: another dtype, a part that is not there, CUDA graphs without a GPU, or no compiler.
+    """
+    if dtype not in DTYPES:
+        raise InputError('speed.dtype', expected=' or '.join(DTYPES), found=str(dtype),
+                         remedy='take bfloat16; float16 would need a scaled loss')
+    if channels_last:
+        network.to(memory_format=torch.channels_last)
+    if dtype == 'bfloat16':
+        for part in _whole(network):
+            _autocast(part)
+    if compile:
+        _check_compiler(compile_mode)
+    for name in [compile] if isinstance(compile, str) else compile:
+        try:
+            part = network.get_submodule(name)
+        except AttributeError:
+            children = ', '.join(child for child, _ in network.named_children())
+            raise InputError('speed.compile', expected=f'parts of {children}', found=name,
+                             remedy='correct the name') from None
+        if type(part).forward.__module__.startswith('torch.nn'):
+            raise InputError('speed.compile', expected='a part with a forward of its own', remedy='name what it is in',
+                             found=f"{name}, a {type(part).__name__}: torch leaves its own modules' forward uncompiled")
+        part.compile(mode=compile_mode)  # in place: torch.compile(part) would rename its parameters
+    return network
+
+
+def _whole(network: nn.Module) -> list[nn.Module]:
+    """The modules whose calls are autocast: of a GAN each network; else all of it, and its heads for their outputs."""
+    if hasattr(network, 'generator'):
+        average = [network.generator_ema.module] if getattr(network, 'generator_ema', None) is not None else []
+        return [network.generator, *average, *([network.discriminator] if hasattr(network, 'discriminator') else [])]
+    return [network, *(part for name, part in network.named_modules() if name.rpartition('.')[2] in HEADS)]
+
+
+def _autocast(module: nn.Module) -> None:
+    """Run a module's forward under autocast, and hand its tensors out in float32.
+
+    A CPU's autocast leaves softmax and sigmoid in bfloat16, whose 8 bits make ties of scores: heads hand out float32.
+    """
+    forward, device_type = type(module).forward, device().partition(':')[0]
+
+    @functools.wraps(forward)
+    def cast(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        with torch.autocast(device_type, torch.bfloat16):
+            return _float32(forward(self, *args, **kwargs))
+
+    module.forward = types.MethodType(cast, module)  # bound: a deep copy's is bound to the copy
+
+
+def _float32(output: Any) -> Any:
+    if isinstance(output, torch.Tensor):
+        return output.float() if output.dtype == torch.bfloat16 else output
+    if isinstance(output, dict):
+        return {name: _float32(value) for name, value in output.items()}
+    return type(output)(map(_float32, output)) if type(output) in (list, tuple) else output
+
+
+def _check_compiler(mode: str) -> None:
+    """Both of torch.compile's backends build what they generate: C++ on a CPU, a C launcher around Triton on a GPU.
+
+    Raises:
+        InputError: none to build it with, or CUDA graphs on a CPU.
+    """
+    on_cpu = device() == 'cpu'
+    if mode == 'reduce-overhead' and on_cpu:
+        raise InputError('speed.compile_mode', expected="'default' where there is no GPU",
+                         found="'reduce-overhead', which is CUDA graphs", remedy='take that line out')
+    chosen, known = ('CXX', ('g++', 'clang++')) if on_cpu else ('CC', ('cc', 'gcc', 'clang'))
+    if not any(map(shutil.which, [os.environ[chosen]] if os.environ.get(chosen) else known)):
+        raise InputError('speed.compile', expected=f'a compiler ({" or ".join(known)}, or {chosen}=...), which '
+                         'torch.compile builds its code with', found='none',
+                         remedy='install one, or take that line out: speed = dict(compile=[])')
+
+
+class SpeedRunner(Runner):
+    """mmengine's Runner, whose network computes as the config's ``speed`` says."""
+
+    def build_model(self, model: nn.Module | dict) -> nn.Module:
+        return apply(super().build_model(model), **self.cfg.get('speed', {}))  # before DDP lays out its buckets
+
+    def _init_model_weights(self) -> None:
+        """Draw weights into plain memory, which is filled in its order: the same seed gives the same weights."""
+        self.model.to(memory_format=torch.contiguous_format)
+        super()._init_model_weights()
+        if self.cfg.get('speed', {}).get('channels_last'):
+            self.model.to(memory_format=torch.channels_last)
+
+
+# --- loaders ---
+
+def cpus() -> int:
+    """CPUs for this process: an equal share where several train or predict on this machine; at least 1."""
+    sharing = os.environ.get('LOCAL_WORLD_SIZE') or os.environ.get('FGIC_JOBS')  # torchrun's; the classify stage's
+    if not sharing and multiprocessing.parent_process():  # a worker of `shards.run`: one for each GPU
+        sharing = torch.cuda.device_count()
+    return max(1, len(os.sched_getaffinity(0)) // max(1, int(sharing or 1)))
+
+
+def loader(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A loader's config for this machine: no more workers than CPUs, pinned memory only where there is a GPU."""
+    found = dict(config, num_workers=min(config.get('num_workers', 0), cpus()))
+    if found.get('pin_memory'):
+        found['pin_memory'] = torch.cuda.is_available()
+    return found
