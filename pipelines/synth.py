@@ -9,8 +9,10 @@ Two results, each made only when something it depends on changed, and resumed wh
     --out        images/<class>/<seed>.jpg, train.json (their list, with lineage), metrics.json, grid_real.jpg,
                  grid_synthetic.jpg
 
-An image depends on the generator's weights, its class and its seed, which is its file name. With --weights nothing is
-trained: FILE holds the GAN's or generator's state dict for the config.
+An image depends on the generator's weights, its class and its seed, which is its file name. Where the config samples
+in less than float64 (``sampling = dict(dtype='bfloat16')``), its last bits depend on the batch it was sampled in, too.
+With --gpus N so many processes train, and sample the same images as one. With --weights nothing is trained: FILE holds
+the GAN's or generator's state dict for the config.
 
 metrics.json: top-1 on real *val* crops of a small classifier trained on the synthetic images, beside the same trained
 on the real train crops, and chance; precision and recall (Kynkaanniemi et al. 2019) in that classifier's feature space;
@@ -23,11 +25,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from pipelines.core import configs, fingerprint, images, lineage, manifest
+from pipelines.core import configs, fingerprint, images, lineage, manifest, shards
 from pipelines.core.errors import InputError, command
 
 PACKAGES = ('torch', 'mmagic', 'onedl-mmengine')
 FORMATS = ('jpg', 'png')
+_SHARD = 4  # batches: the most that an interrupted sampling does twice
 
 
 def image_seed(seed: int, label: int, index: int) -> int:
@@ -51,11 +54,11 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
         seed: of the training and, with class and number, of the images.
         image_format: ``jpg`` or ``png``.
         quality: of JPEG.
-        batch: images sampled together; does not change them.
+        batch: images sampled together.
         standing_batches: batches of 64 to average batch norm over before sampling; 0: the averages of the training.
         classifier_steps: of 32 images, for the two small classifiers; None: see `gan_quality.measure`.
         inception: torchvision's ``inception_v3`` weights, for FID.
-        gpus: processes to train with.
+        gpus: processes to train and sample with.
         options: ``key=value`` overrides of the config.
     Returns:
         the manifest of ``out``.
@@ -80,20 +83,23 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
     recorded = manifest.recorded(crops)
     sources = {f'crop/{name}': recorded[name] for name in ('square', 'square_train.json')}
     network = dict(config=configs.shown(config), config_sha256=configs.digest(config, options))
+    trained = dict(network, config_sha256=configs.digest(config, options, unread=['sampling']), seed=seed)
 
     def load():
-        from pipelines.openmm import config as mm
         from pipelines.openmm import threads
         threads.set_threads()
-        return mm.load(config, data_root=crops, num_classes=len(classes), options=options or ())
+        from pipelines.openmm import config as mm
+        from pipelines.openmm import gan_sampling
+        cfg = mm.load(config, data_root=crops, num_classes=len(classes), options=options or ())
+        gan_sampling.precision(cfg)
+        return cfg
 
     def train(folder: Path) -> None:
         from pipelines.openmm import training
         training.train(load(), folder, seed=seed, title='[synth] train', gpus=gpus)
 
     if weights is None:
-        manifest.produce(model_dir, 'synth: train', dict(network, seed=seed), sources, train, packages=PACKAGES,
-                         resume=True)
+        manifest.produce(model_dir, 'synth: train', trained, sources, train, packages=PACKAGES, resume=True)
     generator = weights or model_dir / 'model.pth'
 
     def sample(folder: Path) -> None:
@@ -102,7 +108,9 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
                           box_source='synthetic', generator=digest, seed=number)
                      for index in range(count) for label, name in enumerate(classes)
                      for number in [image_seed(seed, label, index)]]  # class after class: a beginning is balanced
-        write_images(cfg, generator, folder, synthetic, quality=quality, batch=batch, standing_batches=standing_batches)
+        source = (config.absolute(), crops.absolute(), len(classes), tuple(options or ()), generator.absolute())
+        write_images(folder.absolute(), synthetic, source, quality=quality, batch=batch,
+                     standing_batches=standing_batches, gpus=gpus)
         lineage.write_list(folder / 'train.json', classes, synthetic)
         write_grid(folder / 'grid_real.jpg', crops, rows['train'], classes)
         write_grid(folder / 'grid_synthetic.jpg', folder, synthetic, classes)
@@ -120,33 +128,32 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
     inputs = {**sources, 'crop/square_val.json': recorded['square_val.json'],
               **({'weights': weights} if weights else {'model.pth': generator}),
               **({'inception': inception} if inception else {})}
-    parameters = dict(network, seed=seed, images_per_class=count, format=image_format, quality=quality,
+    parameters = dict(network, seed=seed, images_per_class=count, format=image_format, quality=quality, batch=batch,
                       standing_batches=standing_batches, classifier_steps=classifier_steps)
     manifest.produce(out, 'synth', parameters, inputs, sample, packages=PACKAGES, resume=True)
     print_metrics(manifest.read_json(out / 'metrics.json'))
     return manifest.load(out)
 
 
-def write_images(cfg, weights: Path, folder: Path, rows: list[dict], *, quality: int, batch: int,
-                 standing_batches: int) -> None:
-    """Sample the images of a list that are not there yet."""
-    from tqdm import tqdm
+def write_images(folder: Path, rows: list[dict], network: tuple, *, quality: int, batch: int, standing_batches: int,
+                 gpus: int = 1) -> None:
+    """Sample the images of a list, or go on with it, by so many processes.
 
+    Args:
+        folder: absolute; gets the images, and scratch in hidden folders.
+        rows: of the list.
+        network: `gan_sampling.Network`.
+    """
     from pipelines.openmm import gan_sampling
-    from pipelines.openmm import weights as weight_files
-    missing = [row for row in rows if not (folder / row['img_path']).exists()]
-    generator = gan_sampling.load_generator(cfg, weight_files.load(weights))
-    if missing and standing_batches:
-        gan_sampling.set_standing_statistics(generator, batches=standing_batches)
-    labels, seeds = ([row[key] for row in missing] for key in ('gt_label', 'seed'))
-    pictures = gan_sampling.sample(generator, labels, seeds, batch=batch)
-    for row, picture in zip(missing, tqdm(pictures, '[synth] sample', len(missing), unit='img', dynamic_ncols=True)):
-        path = folder / row['img_path']
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f'.{path.name}')
-        partial.write_bytes(images.encode_png(picture) if path.suffix == '.png' else
-                            images.encode_jpeg(picture, quality))
-        partial.replace(path)
+    statistics = folder / '.standing' / 'statistics.json' if standing_batches else None
+    if statistics and not statistics.exists():
+        statistics.parent.mkdir(exist_ok=True)
+        gan_sampling.write_standing_statistics(statistics, network, batches=standing_batches)
+    try:
+        shards.run(gan_sampling.draw, rows, (folder, quality, batch, network, statistics), folder / '.shards',
+                   size=_SHARD * batch, total=len(rows), title='synth: sample', engine=shards.Engine(gpus))
+    finally:
+        gan_sampling.release()
 
 
 def write_grid(path: Path, root: Path, rows: list[dict], classes: list[str], *, columns: int = 8, classes_shown: int = 8

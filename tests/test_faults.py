@@ -86,7 +86,7 @@ _WHOLE = {'sub/a': hashlib.sha256(b'a').hexdigest()}
     (_FORGETS_SHARDS, '1 shards were done before the kill; the rerun says: None')],
     ids=['in place', 'half done counts as done', 'stays broken', 'starts anew', 'forgets shards'])
 def test_a_stage_that_loses_something_is_caught(script, words, tmp_path):
-    stage = chain.Stage('', 'out', (), '', '', sharded=True, again=0)
+    stage = chain.Stage('', 'out', (), '', '', workers='--workers', again=0)
     with pytest.raises(row.Broken) as caught:
         kills.kill_and_rerun(stage, [sys.executable, '-c', _HEAD + script, str(tmp_path / 'out')], tmp_path,
                              event=lambda age: (tmp_path / 'waiting').exists(), group=True, workers=1, expected=_WHOLE,

@@ -113,6 +113,7 @@ def test_the_whole_stage(crops: Path, tmp_path: Path, capsys):
     assert metrics['train_on_synthetic']['chance'] == 0.3333
     assert metrics['precision_recall']['real'] == metrics['precision_recall']['synthetic'] == 15
     assert (metrics['fid'], metrics['iterations'], metrics['resolution']) == (None, 4, 64)
+    assert not [path.name for path in (tmp_path / 'synth').iterdir() if path.name.startswith('.')]
 
     capsys.readouterr()
     run()
@@ -128,6 +129,8 @@ def test_the_whole_stage(crops: Path, tmp_path: Path, capsys):
     png = tmp_path / 'synth' / lineage.read_list(tmp_path / 'synth' / 'train.json')[1][4]['img_path']
     assert png.name == '100001.png' and np.abs(images.decode(png) - jpeg).mean() < 4
 
+    with pytest.raises(InputError, match='sampling: expected .*bfloat16, found .*float16'):
+        run(options=[*TINY, 'sampling.dtype=float16'])
     with pytest.raises(InputError, match='num_classes.*expected 3'):
         run(options=[*TINY, 'model.num_classes=7'])
 
@@ -159,48 +162,6 @@ def test_an_interrupted_training_ends_in_the_same_weights(crops: Path, tmp_path:
     assert [name for name in whole if not torch.equal(whole[name], resumed[name])] == []
     steps = [json.loads(line)['step'] for line in (tmp_path / 'resumed' / 'metrics.jsonl').read_text().splitlines()]
     assert steps == [1, 2, 3, 4]
-
-
-@pytest.mark.mm
-def test_an_image_depends_on_its_class_and_seed_alone(crops: Path):
-    import torch
-
-    from pipelines.openmm import config, gan_sampling
-    cfg = config.load(LAPTOP, data_root=crops, num_classes=3, options=TINY)
-    from mmagic.registry import MODELS
-    torch.manual_seed(0)
-    state = MODELS.build(dict(cfg.model.generator, num_classes=3)).state_dict()
-    generator = gan_sampling.load_generator(cfg, state)
-    gan_sampling.set_standing_statistics(generator, batches=2, batch=8)
-    labels, seeds = [0, 1, 2, 0, 1], [5, 6, 7, 8, 5]
-    together = np.stack(list(gan_sampling.sample(generator, labels, seeds)))
-    alone = np.stack(list(gan_sampling.sample(generator, labels[::-1], seeds[::-1], batch=2)))[::-1]
-    assert (together == alone).all()
-    assert np.abs(together[0].astype(int) - together[4].astype(int)).max() > 10  # another class, the same seed
-    assert np.abs(together[0].astype(int) - together[3].astype(int)).max() > 10
-
-
-@pytest.mark.mm
-def test_standing_statistics_are_the_means_over_the_batches():
-    from torch import nn
-
-    from pipelines.openmm import gan_sampling
-
-    class Generator(nn.Module):
-        noise_size, num_classes = 1, 2
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.norm = nn.BatchNorm1d(1).double()
-
-        def forward(self, z, label, return_noise):
-            return self.norm(z * 3 + 5)
-
-    generator = Generator()
-    gan_sampling.set_standing_statistics(generator, batches=50)
-    assert generator.norm.running_mean.item() == pytest.approx(5, abs=0.3)
-    assert generator.norm.running_var.item() == pytest.approx(9, abs=0.9)
-    assert not generator.norm.training and generator.norm.momentum == 0.1
 
 
 @pytest.mark.mm

@@ -162,6 +162,16 @@ def learning_rate(setting: Setting) -> Findings:
                               remedy=f'add auto_scale_lr = dict(enable=True, base_batch_size={batch * accumulated})')
 
 
+def precision(setting: Setting) -> Findings:
+    """What a generator samples in."""
+    if setting.cfg.default_scope == 'mmagic':
+        from pipelines.openmm import gan_sampling
+        try:
+            gan_sampling.precision(setting.cfg)
+        except InputError as error:
+            yield error
+
+
 def weights(setting: Setting) -> Findings:
     """Weights that are not there, have another checksum, or come from where nothing checks them."""
     from pipelines.openmm import weights as table
@@ -181,4 +191,4 @@ def weights(setting: Setting) -> Findings:
                                       remedy='add the file to the table, pipelines/openmm/weight_table.py')
 
 
-RULES = (unknown_keys, class_names, splits, augmented, learning_rate, weights)
+RULES = (unknown_keys, class_names, splits, augmented, learning_rate, precision, weights)

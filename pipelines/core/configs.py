@@ -4,6 +4,7 @@ from __future__ import annotations
 import argparse
 import ast
 import hashlib
+from collections.abc import Collection
 from pathlib import Path
 
 from pipelines.core.errors import InputError
@@ -63,10 +64,10 @@ def shown(path: Path) -> str:
     return path.resolve().relative_to(root).as_posix() if path.resolve().is_relative_to(root) else path.name
 
 
-def _is_remark(node: ast.stmt) -> bool:
-    """A docstring, or what a row of classify's table is compared with: nothing is trained otherwise for it."""
+def _is_remark(node: ast.stmt, unread: Collection[str]) -> bool:
+    """A docstring, or a key that is not read."""
     if isinstance(node, ast.Assign):
-        return getattr(node.targets[0], 'id', '') == COMPARED_WITH
+        return getattr(node.targets[0], 'id', '') in unread
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
@@ -84,16 +85,19 @@ def compared_with(path: Path) -> str | None:
     return None
 
 
-def digest(path: Path, options: list[str] | None = None) -> str:
+def digest(path: Path, options: list[str] | None = None, *, unread: Collection[str] = ()) -> str:
     """SHA-256 of what a config and its bases say; comments, docstrings and layout do not count.
 
     Args:
         options: ``key=value`` overrides from the command line.
+        unread: top-level keys that do not count either, besides `COMPARED_WITH`, which concerns a table only.
     """
-    total = hashlib.sha256(repr(sorted(options or [])).encode())
+    unread = {*unread, COMPARED_WITH}
+    options = [option for option in options or [] if option.split('=')[0].split('.')[0] not in unread]
+    total = hashlib.sha256(repr(sorted(options)).encode())
     for file in files(path):
         tree = ast.parse(file.read_text(encoding='utf-8'))
-        tree.body = [node for node in tree.body if not _is_remark(node)]
+        tree.body = [node for node in tree.body if not _is_remark(node, unread)]
         total.update(f'{file.name}\n{ast.dump(tree)}\n'.encode())
     return total.hexdigest()
 

@@ -5,6 +5,7 @@ Real images of train and val only: the test split is read once, by the final cla
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 
 from pipelines.core import images
 from pipelines.core.errors import InputError
+from pipelines.openmm.devices import device
 
 SIDE = 64
 CLASSIFIER = f'Conv-4 (32 channels) at {SIDE} px'
@@ -34,16 +36,13 @@ class Conv4(nn.Sequential):
         super().__init__(*blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, num_classes))
 
 
-def device() -> torch.device:
-    return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-
-
 def load(paths: Sequence[Path], side: int = SIDE) -> Tensor:
     """(N, 3, side, side) RGB uint8 of square images."""
     from tqdm import tqdm
 
-    pixels = [images.fit(images.decode(path), side) for path in tqdm(paths, '[synth] read', unit='img', leave=False,
-                                                                       dynamic_ncols=True)]
+    with ThreadPoolExecutor() as pool:
+        read = pool.map(lambda path: images.fit(images.decode(path), side), paths)
+        pixels = list(tqdm(read, '[synth] read', len(paths), unit='img', leave=False, dynamic_ncols=True))
     return torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous()
 
 
@@ -117,7 +116,7 @@ def precision_recall(real: Tensor, synthetic: Tensor, k: int = 3) -> tuple[float
     """
     if min(len(real), len(synthetic)) <= k:
         raise ValueError(f'precision and recall with k={k} need more than {k} images of each kind')
-    real, synthetic = real.double(), synthetic.double()
+    real, synthetic = (features.to(device(), torch.double) for features in (real, synthetic))
     return _covered(synthetic, real, _radii(real, k)), _covered(real, synthetic, _radii(synthetic, k))
 
 

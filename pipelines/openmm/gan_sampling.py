@@ -1,7 +1,12 @@
-"""Sampling from a trained generator: an image for a class and a recorded seed."""
+"""Sampling from a trained generator: an image for a class and a recorded seed, spread over processes and GPUs.
+
+A config says in which precision: ``sampling = dict(dtype='bfloat16')``.
+"""
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +16,13 @@ from mmengine import Config
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pipelines.core import config_lines, images, manifest
 from pipelines.core.errors import InputError
+from pipelines.openmm import weights as weight_files
+from pipelines.openmm.devices import device
+
+DTYPES = dict(float64=torch.float64, float32=torch.float32, bfloat16=torch.bfloat16)
+_ENCODERS = 4  # threads of a process: 0.4 ms for a JPEG of 256 px, so a GPU at 4,000 images/s keeps two of them busy
 
 
 def noise(seeds: Iterable[int], size: int) -> Tensor:
@@ -19,9 +30,9 @@ def noise(seeds: Iterable[int], size: int) -> Tensor:
     return torch.stack([torch.randn(size, generator=torch.Generator().manual_seed(int(seed))) for seed in seeds])
 
 
-def to_rgb(images: Tensor) -> NDArray[np.uint8]:
+def to_rgb(pictures: Tensor) -> NDArray[np.uint8]:
     """(N, 3, H, W) BGR in [-1, 1], as mmagic trains -> (N, H, W, 3) RGB."""
-    pixels = ((images.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    pixels = ((pictures.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     return pixels.flip(1).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
@@ -30,15 +41,21 @@ def sample(generator: nn.Module, labels: Sequence[int], seeds: Sequence[int], *,
            ) -> Iterator[NDArray[np.uint8]]:
     """One (H, W, 3) RGB image per (label, seed).
 
-    In float64 (`load_generator`) neither the batch nor the number of threads shows in the rounded pixels; in float32 a
-    pixel can differ by one level.
+    In float64 neither the batch nor the number of threads shows in the rounded pixels; in float32 a pixel can differ by
+    one level, in bfloat16 by several. The same batches give the same pixels on any GPU of one kind.
     """
     generator.eval()
     dtype = next(generator.parameters()).dtype
     for start in range(0, len(seeds), batch):
         part = slice(start, start + batch)
         z = noise(seeds[part], generator.noise_size).to(dtype)
-        yield from to_rgb(generator(z, label=torch.as_tensor(labels[part]), return_noise=False))
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            pictures = generator(z, label=torch.as_tensor(labels[part]), return_noise=False)
+        yield from to_rgb(pictures)
+
+
+def _norms(generator: nn.Module) -> list[nn.Module]:
+    return [module for module in generator.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
 
 
 @torch.no_grad()
@@ -49,7 +66,7 @@ def set_standing_statistics(generator: nn.Module, *, batches: int, batch: int = 
 
     Source: Brock et al. 2019, Large Scale GAN Training (arXiv 1809.11096), appendix D, "standing statistics".
     """
-    norms = [module for module in generator.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    norms = _norms(generator)
     momenta = [norm.momentum for norm in norms]
     generator.eval()
     for norm in norms:
@@ -65,12 +82,45 @@ def set_standing_statistics(generator: nn.Module, *, batches: int, batch: int = 
     generator.eval()
 
 
-def load_generator(cfg: Config, state: Mapping[str, Any]) -> nn.Module:
-    """A config's generator with weights, in float64, on the GPU where there is one.
+@torch.no_grad()
+def fold_spectral_norm(generator: nn.Module) -> None:
+    """Divide each weight by its spectral norm for good; else every forward pass does it again, in its own precision."""
+    from mmagic.models.editors.biggan.biggan_snmodule import SpectralNorm
+
+    generator.eval()
+    for module in generator.modules():
+        if isinstance(module, SpectralNorm):  # sn_style='ajbrock'
+            module.weight.copy_(module.sn_weight())
+            module.sn_weight = functools.partial(getattr, module, 'weight')
+        elif hasattr(module, 'weight_orig'):  # sn_style='torch'
+            nn.utils.remove_spectral_norm(module)
+
+
+def precision(cfg: Config) -> torch.dtype:
+    """What a config's ``sampling`` asks for.
+
+    Raises:
+        InputError: something else than one of `DTYPES`.
+    """
+    asked = cfg.get('sampling', {})
+    if set(asked) != {'dtype'} or asked['dtype'] not in DTYPES:
+        raise InputError(config_lines.place(Path(cfg.filename), 'sampling'),
+                         expected='dict(dtype=...) with one of ' + ', '.join(DTYPES),
+                         found=str(dict(asked)) if asked else 'nothing',
+                         remedy="write sampling = dict(dtype='float64'), or another (docs/distributed.md)")
+    return DTYPES[asked['dtype']]
+
+
+def load_generator(cfg: Config, state: Mapping[str, Any], *, dtype: torch.dtype,
+                   statistics: Mapping[str, Any] | None = None) -> nn.Module:
+    """A config's generator with weights, spectral norm folded in, on this process's device.
 
     Args:
         state: a state dict (or checkpoint) of a whole GAN, whose moving average is taken where it has one, or of a
             generator alone.
+        dtype: of weights and activations. Under bfloat16, whose 8 bits are too few for means, batch norm keeps its own
+            in float32.
+        statistics: values that replace those of batch norm, by name.
     Raises:
         InputError: weights of another network.
     """
@@ -81,11 +131,80 @@ def load_generator(cfg: Config, state: Mapping[str, Any]) -> nn.Module:
         if any(name.startswith(prefix) for name in state):
             state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
             break
-    generator = MODELS.build({**cfg.model.generator, 'num_classes': cfg.model.num_classes})
+    generator = MODELS.build({**cfg.model.generator, 'num_classes': cfg.model.num_classes}).double()
     try:
         generator.load_state_dict(state)
     except RuntimeError as error:
         raise InputError('generator weights', expected=f'the network of {Path(cfg.filename).name}',
                          found='; '.join(str(error).split('\n')[1:3]).strip() or str(error),
                          remedy='give the config that the weights were trained with') from None
-    return generator.double().to('cuda' if torch.cuda.is_available() else 'cpu').eval()
+    fold_spectral_norm(generator)
+    exact = {**generator.state_dict(),
+             **{name: torch.tensor(values, dtype=torch.float64) for name, values in (statistics or {}).items()}}
+    generator.to(dtype)
+    if dtype == torch.bfloat16:
+        for norm in _norms(generator):
+            norm.float()
+    for name, value in generator.state_dict().items():
+        value.copy_(exact[name])
+    layout = torch.contiguous_format if dtype == torch.float64 else torch.channels_last
+    return generator.to(device(), memory_format=layout).eval()
+
+
+# What names a trained network: config file, data folder, number of classes, config overrides, weights file.
+Network = tuple[Path, Path, int, tuple[str, ...], Path]
+
+
+def _load(network: Network) -> tuple[Config, dict[str, Any]]:
+    from pipelines.openmm.config import load
+
+    config, data, num_classes, options, weights = network
+    return load(config, data_root=data, num_classes=num_classes, options=options), weight_files.load(weights)
+
+
+def write_standing_statistics(path: Path, network: Network, *, batches: int) -> None:
+    """`set_standing_statistics`, once for all processes that sample; bfloat16 samples with those of float32."""
+    cfg, state = _load(network)
+    dtype = precision(cfg)
+    generator = load_generator(cfg, state, dtype=torch.float32 if dtype == torch.bfloat16 else dtype)
+    set_standing_statistics(generator, batches=batches)
+    manifest.write_json(path, {name: value.tolist() for name, value in generator.state_dict().items()
+                               if name.endswith(('running_mean', 'running_var'))}, indent=None)
+    del generator
+    torch.cuda.empty_cache()  # a worker is to use this GPU
+
+
+@functools.lru_cache(maxsize=1)
+def _generator(network: Network, statistics: Path | None) -> nn.Module:
+    cfg, state = _load(network)
+    return load_generator(cfg, state, dtype=precision(cfg),
+                          statistics=manifest.read_json(statistics) if statistics else None)
+
+
+def release() -> None:
+    """Forget the generator that `draw` keeps; the next result may have other ones under the same paths."""
+    _generator.cache_clear()
+    torch.cuda.empty_cache()
+
+
+def draw(rows: list[dict], folder: Path, quality: int, batch: int, network: Network, statistics: Path | None) -> int:
+    """Write a few images: what `shards.run` spreads over processes.
+
+    Args:
+        rows: ``img_path`` (below ``folder``, .jpg or .png), ``gt_label`` and ``seed`` of each.
+        quality: of JPEG.
+        batch: images sampled together.
+        statistics: from `write_standing_statistics`; None: the averages of the training.
+    Returns:
+        how many.
+    """
+    def write(row: dict, picture: NDArray[np.uint8]) -> None:
+        path = folder / row['img_path']
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(images.encode_png(picture) if path.suffix == '.png' else
+                         images.encode_jpeg(picture, quality))
+
+    labels, seeds = ([row[key] for row in rows] for key in ('gt_label', 'seed'))
+    pictures = sample(_generator(network, statistics), labels, seeds, batch=batch)
+    with ThreadPoolExecutor(_ENCODERS) as pool:  # while the next batch is sampled
+        return sum(1 for _ in pool.map(write, rows, pictures))

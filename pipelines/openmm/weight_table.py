@@ -1,8 +1,8 @@
 """What pretrained weights there are, where they can be had, and how to know that they are the right ones.
 
-Where the digits of a SHA-256 come from: torchvision puts the first 8 into its file names; those of ViT-B/16 and of the
-256 px generator are published by others who use these files (docs/weights.md). Of the rest we know of nobody who
-publishes them: the row has none, and the user states one (`python -m tools.weights --help`).
+Where the digits of a SHA-256 come from: torchvision, and timm in its releases, put the first 8 into file names; those
+of ViT-B/16 and of the 256 px generator are published by others who use these files (docs/weights.md). Of the rest we
+know of nobody who publishes them: the row has none, and the user states one (`python -m tools.weights --help`).
 """
 from __future__ import annotations
 
@@ -66,7 +66,10 @@ TABLE = {
     'vit_base_p32_in21k': _timm('vit_base_patch32_224.augreg_in21k_ft_in1k', '', 'Apache-2.0', HALF, 'vit'),
     'swin_base_in22k': _timm('swin_base_patch4_window7_224.ms_in22k_ft_in1k', '', 'MIT', IMAGENET, 'swin'),
     'convnext_base_in22k': _timm('convnext_base.fb_in22k_ft_in1k', '', 'Apache-2.0', IMAGENET, 'convnext'),
-    'efficientnetv2_rw_s_in1k': _timm('efficientnetv2_rw_s.ra2_in1k', '', 'Apache-2.0', IMAGENET, 'timm_backbone'),
+    'efficientnetv2_rw_s_in1k': Weights(
+        'efficientnet_v2s_ra2_288-a6477665.pth', 'a6477665', 'Apache-2.0',
+        ('https://github.com/rwightman/pytorch-image-models/releases/download/v0.1-weights/'
+         'efficientnet_v2s_ra2_288-a6477665.pth',), conversion='timm_backbone'),
     'biggan_deep_128': _biggan_deep(128, ''),
     'biggan_deep_256': _biggan_deep(256, '5900ef4065047e3aa0d1b66197b7f2664dceb59b27080e414ad57e203c485bc5'),
 }

@@ -181,12 +181,17 @@ def test_torchvision_rows_are_torchvisions_own():
 def test_timm_rows_are_timms_own():
     import timm
     rows = {row.file.removesuffix('.safetensors'): row for row in TABLE.values() if row.file.endswith('.safetensors')}
-    assert len(rows) == 5
+    assert len(rows) == 4
+    configs = {name: timm.get_pretrained_cfg(name) for name in rows}
     for name, row in rows.items():
-        config = timm.get_pretrained_cfg(name)
-        assert row.urls == (f'https://huggingface.co/{config.hf_hub_id}/resolve/main/model.safetensors',)
-        assert row.licence.lower() == config.license
-        for ours, theirs in zip(row.normalisation, (config.mean, config.std), strict=True):
+        assert row.urls == (f'https://huggingface.co/{configs[name].hf_hub_id}/resolve/main/model.safetensors',)
+    released = TABLE['efficientnetv2_rw_s_in1k']
+    rows['released'], configs['released'] = released, timm.get_pretrained_cfg('efficientnetv2_rw_s.ra2_in1k')
+    assert released.urls == (configs['released'].url,)
+    assert released.urls[0].endswith(f'/{released.file}') and released.file.endswith(f'-{released.sha256}.pth')
+    for name, row in rows.items():
+        assert row.licence.lower() == configs[name].license
+        for ours, theirs in zip(row.normalisation, (configs[name].mean, configs[name].std), strict=True):
             assert ours == pytest.approx([255 * value for value in theirs])
 
 

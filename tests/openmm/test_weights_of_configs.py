@@ -36,6 +36,8 @@ def source(name: str) -> nn.Module:
         return package.BigGAN(getattr(package, name.replace('biggan_deep_', 'BigGAN')))
     if row.conversion == 'faster_rcnn':
         return torchvision.models.detection.fasterrcnn_resnet50_fpn(weights=None, weights_backbone=None)
+    if row.conversion == 'timm_backbone':
+        return timm.create_model(name.removesuffix('_in1k'), pretrained=False)
     if row.file.endswith('.safetensors'):
         return timm.create_model(row.file.removesuffix('.safetensors'), pretrained=False)
     return getattr(torchvision.models, row.file.rpartition('-')[0])(weights=None)

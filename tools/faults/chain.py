@@ -26,7 +26,8 @@ class Stage:
         reads: what lies below the dataset's folder when it starts.
         arguments: ``{}`` stands for the dataset's folder.
         other: more arguments, with which it gives another result.
-        sharded: has ``--workers``, and says how many shards it found done.
+        workers: its option for the number of processes; empty: it has none. With one, it works in shards, and says how
+            many it found done.
         again: files that a killed worker's next run may make again at most; None: all, as the stage starts anew.
     """
     module: str
@@ -34,7 +35,7 @@ class Stage:
     reads: tuple[str, ...]
     arguments: str
     other: str
-    sharded: bool = False
+    workers: str = ''
     again: int | None = None
 
     def command(self, data: Path, *more: str, other: bool = False) -> list[str]:
@@ -45,15 +46,15 @@ class Stage:
 _DETECT = '--coco {}/convert --out {}/detect --config {}/configs/detect.py'
 STAGES = dict(
     convert=Stage('data_converters.convert', 'convert', (), '--dataset toy-dogs --raw {}/raw --out {}/convert',
-                  '--seed 1', sharded=True),
+                  '--seed 1', workers='--workers'),
     train=Stage('pipelines.detect', 'models/detect/detect', ('convert', 'configs'), _DETECT, '--seed 1'),
     detect=Stage('pipelines.detect', 'detect', ('convert', 'configs', 'models'), _DETECT,
-                 '--seed 1 --model-dir {}/models/other'),
+                 '--seed 1 --model-dir {}/models/other', workers='--gpus'),
     crop=Stage('pipelines.crop', 'crop', ('convert',), '--coco {}/convert --boxes gt --out {}/crop', '--size 128',
-               sharded=True, again=2 * 250),
+               workers='--workers', again=2 * 250),
     synth=Stage('pipelines.synth', 'synth', ('crop', 'configs', 'models'),
-                '--crops {}/crop --out {}/synth --config {}/configs/synth.py --images-per-class 8 --batch 4 '
-                '--standing-batches 1 --classifier-steps 2', '--images-per-class 6', again=0))
+                '--crops {}/crop --out {}/synth --config {}/configs/synth.py --images-per-class 16 --batch 1 '
+                '--standing-batches 1 --classifier-steps 2', '--images-per-class 6', workers='--gpus', again=4))
 
 # Children of the toys' configs that train for one iteration, or one epoch where that is one.
 CONFIGS = dict(

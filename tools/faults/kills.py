@@ -41,7 +41,7 @@ def prepare(name: str, toy: str, work: Path) -> Injector:
                 with Running(stage.command(data, other=True), folder / f'other-{attempt}.log') as other:
                     other.ended_before(at(rng.uniform(0, seconds)))
             workers = rng.randint(1, 2)
-            command = stage.command(data, *(['--workers', str(workers)] if stage.sharded else []))
+            command = stage.command(data, *([stage.workers, str(workers)] if stage.workers else []))
             met = kill_and_rerun(stage, command, data, event=at(rng.uniform(0, seconds)), group=group, workers=workers,
                                  expected=undisturbed.result(name), logs=folder)
             if met:
@@ -87,7 +87,7 @@ def kill_and_rerun(stage: Stage, command: list[str], data: Path, *, event: Calla
         text = succeed(command, logs / 'rerun.log')
         if wrong := differences(snapshot(out), expected):
             raise Broken(f'the rerun ended with other bytes: {wrong}')
-    if resumable and stage.sharded:
+    if resumable and stage.workers:
         kept = re.search(r'goes on: (\d+) shards were done before', text)
         if shards != (int(kept[1]) if kept else 0):
             raise Broken(f'{shards} shards were done before the kill; the rerun says: {kept and kept[0]}')
