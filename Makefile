@@ -46,12 +46,12 @@ DATA_OPTIONS := $(if $(STRICT),--strict) $(if $(MAX_BAD),--max-bad $(MAX_BAD)) $
 LINT := $(DETECT_CONFIG) $(if $(filter synth classify report all,$(MAKECMDGOALS)),$(SYNTH_CONFIG)) \
         $(if $(filter classify report all,$(MAKECMDGOALS)),$(ROWS))
 
-.PHONY: help setup doctor demo test variables convert check detect crop synth classify report all lock clean bench-data faults
+.PHONY: help setup doctor demo test variables convert check detect crop synth classify report all lock clean bench-data bench-train faults
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
 help:  ## this text
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo 'Variables (in brackets: now)'
 	@echo '  DATASET  toy-dogs, toy-birds, dogs, cub                                  [$(DATASET)]'
@@ -62,7 +62,7 @@ help:  ## this text
 	@echo '  SEEDS    of the classifiers                                              [$(SEEDS)]'
 	@echo '  GPUS     to train on                                                     [$(GPUS)]'
 	@echo '  JOBS     classifiers trained at the same time (else one per GPU, or one per free CPU)'
-	@echo '  CROP_SIZE  of the crops, in pixels                                       [$(CROP_SIZE)]'
+	@echo '  CROP_SIZE  the most pixels of a crop'"'"'s side                             [$(CROP_SIZE)]'
 	@echo '  BOXES    gt, det, or train=gt,val=det,test=det: the boxes that are cropped'
 	@echo '  STRICT=1 stop at the first damaged image; MAX_BAD=0.01: the share of them above which make stops'
 	@echo '  SCHEDULER  of a Dask cluster that converts and crops (docs/scaling.md)'
@@ -131,6 +131,9 @@ lock:  ## write the locks again (needs uv)
 
 bench-data: setup  ## measure the data path: ratios, seconds, memory (10 to 15 minutes, on an idle machine)
 	$(PY) -m tools.bench.data
+
+bench-train: setup  ## measure training and inference against the libraries' own configs (docs/benchmarks.md)
+	$(PY) -m tools.bench.train
 
 faults: setup  ## kill stages, fill the disk, ...; count what held (docs/reliability.md)
 	$(PY) -m tools.faults --full

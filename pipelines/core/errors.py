@@ -4,7 +4,7 @@ from __future__ import annotations
 import errno
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 
@@ -67,3 +67,15 @@ def command(main: Callable[..., None]) -> Callable[..., int]:
         return 0
 
     return run
+
+
+def some_of(option: str, text: str, known: Iterable[str]) -> list[str]:
+    """The names in an option's comma-separated value.
+
+    Raises:
+        InputError: one that is not ``known``.
+    """
+    names, known = text.split(','), list(known)
+    if unknown := [name for name in names if name not in known]:
+        raise InputError(option, expected=', '.join(known), found=', '.join(unknown), remedy='choose some of these')
+    return names

@@ -23,7 +23,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from pipelines.core.errors import InputError, command
+from pipelines.core.errors import command, some_of
 from tools.bench import converting, cropping, evaluating, measure, scaling, writing
 from tools.bench.measure import Bench, Row
 
@@ -62,10 +62,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--work', type=Path, metavar='FOLDER',
                         help='for scratch files; default: /dev/shm where it has 8 GB free, else the temporary folder')
     args = parser.parse_args(argv)
-    chosen = args.only.split(',')
-    if unknown := [name for name in chosen if name not in SECTIONS]:
-        raise InputError('--only', expected=', '.join(SECTIONS), found=', '.join(unknown),
-                         remedy='choose some of these')
+    chosen = some_of('--only', args.only, SECTIONS)
     work = args.work or (MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 8e9 else None)
     with tempfile.TemporaryDirectory(prefix='bench-data-', dir=work) as folder:
         print(f'scratch files: {folder}', flush=True)

@@ -16,7 +16,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -45,33 +44,19 @@ def rate(config: str, data: Path, iterations: int, ours: bool) -> float:
     """Train in this process; iterations per second after the first `WARM_UP`."""
     if ours:
         threads.set_threads()
-    from mmengine.hooks import Hook
-    from mmengine.registry import HOOKS
-
     from pipelines.openmm import config as mm
     from pipelines.openmm import training
-
-    class Done(Exception):
-        """Enough iterations."""
-
-    @HOOKS.register_module()
-    class ClockHook(Hook):
-        priority = 'LOWEST'
-
-        def after_train_iter(self, runner, *args, **kwargs) -> None:
-            if runner.iter + 1 == WARM_UP:
-                self.start = time.perf_counter()
-            if runner.iter + 1 == WARM_UP + iterations:
-                raise Done(iterations / (time.perf_counter() - self.start))
+    from tools.bench.clock import Done
 
     classes = len(coco.read(data.parent / 'convert' / 'train.json').categories)
     cfg = mm.load(measure.ROOT / config, data_root=data, num_classes=classes)
-    cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='mmengine.ClockHook')]
+    cfg.custom_hooks = [*cfg.get('custom_hooks', []),
+                        dict(type='mmengine.ClockHook', warm_up=WARM_UP, iterations=iterations)]
     with tempfile.TemporaryDirectory() as folder:
         try:
             training.train(cfg, Path(folder), seed=0)
         except Done as done:
-            return done.args[0]
+            return iterations / done.seconds
     raise RuntimeError(f'{config}: the training ended before {WARM_UP + iterations} iterations')
 
 

@@ -30,7 +30,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from pipelines.core.errors import InputError, command
+from pipelines.core.errors import InputError, command, some_of
 from tools.faults import changes, checkpoints, disk, kills, races
 from tools.faults.row import Fault, inject, table
 
@@ -66,9 +66,7 @@ def main(argv: list[str] | None = None) -> None:
                         help='empty folder for everything that is run; default: a temporary one')
     args = parser.parse_args(argv)
 
-    names = args.only.split(',')
-    if unknown := [name for name in names if name not in FAULTS]:
-        raise InputError('--only', expected=', '.join(FAULTS), found=', '.join(unknown), remedy='choose among these')
+    names = some_of('--only', args.only, FAULTS)
     for option in ('count', 'jobs'):
         if (value := getattr(args, option)) < 1:
             raise InputError(f'--{option}', expected='1 or more', found=str(value), remedy='choose such a number')

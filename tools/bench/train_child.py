@@ -1,0 +1,210 @@
+"""What `make bench-train` runs in fresh processes. Each prints a JSON object as its last line.
+
+    python -m tools.bench.train_child limits
+    python -m tools.bench.train_child train|infer JOB        JOB: the JSON of a `Job`
+"""
+from __future__ import annotations
+
+import json
+import math
+import resource
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mmengine import Config
+    from mmengine.runner import Runner
+
+    from tools.bench.clock import Done
+
+
+@dataclass(frozen=True)
+class Job:
+    """One side of a comparison.
+
+    Args:
+        leaf: the config of ours, or the one whose counterpart is measured.
+        stock: that counterpart instead.
+        work: with the drawn images.
+        options: overrides of config keys.
+        batch: None: the config's own.
+        warm_up: iterations that are not timed, at least.
+        iterations: that are, at least; a GAN does whole rounds of its updates.
+    """
+    leaf: str
+    stock: bool
+    work: str
+    options: list[str]
+    batch: int | None
+    warm_up: int
+    iterations: int
+
+    def config(self) -> Config:
+        from tools.bench import train_sides
+
+        make = train_sides.stock if self.stock else train_sides.ours
+        return make(Path(self.leaf), Path(self.work), self.batch, self.options)
+
+
+def _runner(cfg: Config, job: Job, folder: Path) -> Runner:
+    """As the stages build it for ours, as the libraries' tools/train.py does for theirs."""
+    from mmengine.runner import Runner
+
+    from pipelines.openmm import training
+    from tools.bench import clock  # noqa: F401 (its hook registers itself)
+
+    cfg.custom_hooks = [*cfg.get('custom_hooks', []),
+                        dict(type='mmengine.ClockHook', warm_up=job.warm_up, iterations=job.iterations)]
+    if job.stock:
+        cfg.work_dir = str(folder)
+        return Runner.from_cfg(cfg)
+    return training.build_runner(training.prepare(cfg, folder, seed=0))
+
+
+def _cycle(cfg: Config) -> int:
+    """Iterations after which a training has done each of its updates equally often."""
+    wrapper = cfg.optim_wrapper.get('discriminator', cfg.optim_wrapper)
+    return cfg.model.get('discriminator_steps', 1) * wrapper.get('accumulative_counts', 1)
+
+
+def _peak_mb() -> float:
+    """Most memory that tensors held on the GPU; without one, that this process held, its loader's workers aside."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
+def _timed(run: Callable[[], Any]) -> Done:
+    from tools.bench.clock import Done
+
+    try:
+        run()
+    except Done as done:
+        return done
+    raise RuntimeError('the loop ended before its iterations')
+
+
+def _figures(step: Callable[[int], Any], loop: float, images: int, job: Job, cycle: int = 1) -> dict:
+    """Time a step by itself, and count its work.
+
+    Args:
+        step: runs one iteration of this number on a batch that is on the device.
+        loop: seconds of the timed iterations with their loader.
+        images: per iteration.
+    """
+    from tools.bench import train_work
+    from tools.bench.clock import now
+
+    peak = _peak_mb()  # of the loop: counting needs memory of its own
+    for number in range(job.warm_up):
+        step(number)
+    start = now()
+    for number in range(job.iterations):
+        step(number)
+    seconds = (now() - start) / job.iterations
+    with train_work.counted() as work:
+        for number in range(cycle):
+            step(number)
+    return dict(images=images, loop=loop / job.iterations / images, step=seconds / images, peak_mb=peak,
+                flops={name: count / cycle / images for name, count in work.flops.items()},
+                traffic=work.traffic / cycle / images)
+
+
+def train(job: Job, cfg: Config, folder: Path) -> dict:
+    """The Runner's loop with its loader and hooks, then `train_step` alone on the last batch.
+
+    Images are those the loader gives; a GAN's discriminator sees each of them once.
+    """
+    import torch
+    from mmengine import MessageHub
+
+    runner = _runner(cfg, job, folder)
+    done = _timed(runner.train)
+    losses = {name: float(value) for name, value in done.outputs.items()
+              if isinstance(value, (torch.Tensor, float)) and 'loss' in name}
+    if not losses or not all(map(math.isfinite, losses.values())):
+        raise RuntimeError(f'{cfg.filename}: no network that trains: {losses}')
+    batch = runner.model.data_preprocessor.cast_data(done.batch)
+
+    def step(number: int) -> None:
+        MessageHub.get_current_instance().update_info('iter', number)  # by which a GAN's generator takes its turn
+        runner.model.train_step(batch, optim_wrapper=runner.optim_wrapper)
+
+    return _figures(step, done.seconds, len(done.batch['data_samples']), job, _cycle(cfg))
+
+
+def infer(job: Job, cfg: Config, folder: Path) -> dict:
+    """The Runner's test loop with its loader and metric, then `test_step` alone on the last batch."""
+    import torch
+
+    runner = _runner(cfg, job, folder)
+    done = _timed(runner.test)
+    batch = runner.model.data_preprocessor.cast_data(done.batch)
+    with torch.no_grad():
+        return _figures(lambda number: runner.model.test_step(batch), done.seconds, len(done.outputs), job)
+
+
+def sample(job: Job, cfg: Config) -> dict:
+    """Ours: as the synth stage samples, up to the pixels. Theirs: mmagic's `forward`. Then the generator alone."""
+    import torch
+    from mmagic.registry import MODELS
+
+    from pipelines.openmm import gan_sampling
+    from tools.bench.clock import now
+
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    if job.stock:
+        model = model.to('cuda' if torch.cuda.is_available() else 'cpu').eval()
+        generator = model.generator_ema.module
+    else:
+        generator = gan_sampling.load_generator(cfg, model.state_dict(), dtype=gan_sampling.precision(cfg))
+    parameter, count = next(generator.parameters()), cfg.train_dataloader.batch_size
+    labels = torch.arange(count) % cfg.model.num_classes
+
+    def loop(iterations: int) -> None:
+        if job.stock:
+            for _ in range(iterations):
+                model(dict(num_batches=count, sample_model='ema'))
+        else:
+            seeds = range(count * iterations)
+            for _ in gan_sampling.sample(generator, labels.tolist() * iterations, seeds, batch=count):
+                pass
+
+    z = gan_sampling.noise(range(count), generator.noise_size).to(parameter)
+    labels = labels.to(parameter.device)
+    with torch.no_grad():
+        loop(job.warm_up)
+        start = now()
+        loop(job.iterations)
+        return _figures(lambda number: generator(z, label=labels, return_noise=False), now() - start, count, job)
+
+
+def main(argv: list[str]) -> dict:
+    if argv == ['limits']:
+        import torch
+
+        from tools.bench import train_work
+        name = torch.cuda.get_device_name() if torch.cuda.is_available() else 'CPU'
+        return dict(limits=train_work.limits(), device=name)
+    job = Job(**json.loads(argv[1]))
+    cfg = job.config()
+    if argv[0] == 'train':  # whole cycles
+        whole = _cycle(cfg)
+        job = Job(**{**vars(job), **{name: math.ceil(getattr(job, name) / whole) * whole
+                                     for name in ('warm_up', 'iterations')}})
+    from pipelines.openmm import training
+    with tempfile.TemporaryDirectory(prefix='bench-train-') as folder, training.quiet():
+        if argv[0] == 'infer' and cfg.model.get('generator'):
+            return sample(job, cfg)
+        return dict(train=train, infer=infer)[argv[0]](job, cfg, Path(folder))
+
+
+if __name__ == '__main__':
+    print(json.dumps(main(sys.argv[1:])))
