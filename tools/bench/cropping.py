@@ -37,7 +37,7 @@ def naive(jobs: Path, folder: Path, **environment: str) -> Run:
 
 
 def rows(bench: Bench) -> list[Row]:
-    work, count = bench.work / 'cropping', 200 if bench.quick else 2000
+    work, count = bench.work / 'cropping', 200 if bench.quick else 10_000
     work.mkdir()
     files = drawing.pool(work / 'pool', width=500, height=375, source=bench.images)
     raw, convert = drawing.birds(work / 'raw', files, count), work / 'convert'
