@@ -72,8 +72,9 @@ def detect(data: Path, out: Path, model_dir: Path, *, config: Path, seed: int = 
                      (model_dir / 'model.pth').absolute())
         try:
             finished = shards.run(detection.predict, pictures, arguments, folder / '.shards', size=_SHARD,
-                                  total=len(pictures), title='detect: predict', engine=shards.Engine(gpus),
-                                  apart=operator.itemgetter(0))  # batches as in an evaluation of the split alone
+                                  total=len(pictures), title='detect: predict',
+                                  apart=operator.itemgetter(0),  # batches as in an evaluation of the split alone
+                                  engine=shards.Engine(gpus, option='--gpus'))
         finally:
             detection.release()
         results = list(itertools.chain.from_iterable(shards.results(finished)))

@@ -151,7 +151,8 @@ def write_images(folder: Path, rows: list[dict], network: tuple, *, quality: int
         gan_sampling.write_standing_statistics(statistics, network, batches=standing_batches)
     try:
         shards.run(gan_sampling.draw, rows, (folder, quality, batch, network, statistics), folder / '.shards',
-                   size=_SHARD * batch, total=len(rows), title='synth: sample', engine=shards.Engine(gpus))
+                   size=_SHARD * batch, total=len(rows), title='synth: sample',
+                   engine=shards.Engine(gpus, option='--gpus'))
     finally:
         gan_sampling.release()
 

@@ -71,6 +71,11 @@ def parts(finding: InputError) -> tuple[str, str, str, str]:
     (CLASSIFY, "_base_.val_dataloader.dataset.pipeline[1:1] = [\n    dict(type='RandomFlip', prob=0.5)]",
      'bad.py:3, val_dataloader.dataset.pipeline.1.type', 'the same val image each time', 'RandomFlip',
      'take that transform out of this pipeline'),
+    (DETECT, "speed = dict(dtype='float16')",
+     'bad.py:2, speed.dtype', 'float32 or bfloat16', 'float16', 'take bfloat16; float16 would need a scaled loss'),
+    (CLASSIFY, "speed = dict(compile_mode='reduce-overhead')",
+     'bad.py:2, speed.compile_mode', 'parts to compile in speed.compile', 'none',
+     "name some, as compile=['backbone'], or take compile_mode out"),
     (SYNTH, "sampling = dict(dtype='float16')",
      'bad.py:2, sampling', 'dict(dtype=...) with one of float64, float32, bfloat16', "{'dtype': 'float16'}",
      "write sampling = dict(dtype='float64'), or another (docs/distributed.md)"),
@@ -177,8 +182,9 @@ def test_lint_says_all_at_once_and_keeps_what_it_checked(child, toy_dogs_coco, t
 @pytest.mark.mm
 @pytest.mark.parametrize('path', LEAVES, ids=lambda path: str(path.relative_to(CONFIGS)))
 def test_the_shipped_configs_are_clean(path, toy_dogs_coco, monkeypatch):
-    """All rules but whether the weights are on this machine: that they are in the table."""
-    from pipelines.openmm import weight_table, weights
+    """All rules but whether the weights, a compiler or a GPU are on this machine: the weights are in the table."""
+    from pipelines.openmm import speed, weight_table, weights
+    monkeypatch.setattr(speed, '_check_compiler', lambda mode: None)
     assert set(weights.named(path)) <= set(weight_table.TABLE)
     monkeypatch.setattr(lint_rules, 'RULES', [rule for rule in lint_rules.RULES if rule is not lint_rules.weights])
     small = 'toy-' in str(path) or 'mobilenet' in path.stem or '64px' in path.stem

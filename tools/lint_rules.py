@@ -163,9 +163,14 @@ def learning_rate(setting: Setting) -> Findings:
 
 
 def precision(setting: Setting) -> Findings:
-    """What a generator samples in."""
+    """How a network computes, and what a generator samples in."""
+    from pipelines.openmm import gan_sampling, speed
+    try:
+        speed.check(**setting.cfg.get('speed', {}))
+    except InputError as error:
+        where = error.parts['where']
+        yield setting.finding(where, **{part: error.parts[part] for part in ('expected', 'found', 'remedy')})
     if setting.cfg.default_scope == 'mmagic':
-        from pipelines.openmm import gan_sampling
         try:
             gan_sampling.precision(setting.cfg)
         except InputError as error:

@@ -32,9 +32,11 @@ class Engine:
         workers: processes on this machine; None: one per CPU that this process may use.
         scheduler: address of a Dask scheduler, whose workers see the same files under the same paths; ``workers`` does
             not count then.
+        option: of the command, which sets ``workers``.
     """
     workers: int | None = None
     scheduler: str | None = None
+    option: str = '--workers'
 
     @contextmanager
     def executor(self, shards: int) -> Iterator[tuple[Executor, int]]:
@@ -48,7 +50,7 @@ class Engine:
             yield _Here(), 1
         else:
             spawn = multiprocessing.get_context('spawn')  # fork is unsafe beside tqdm's thread
-            pool = ProcessPoolExecutor(workers, spawn, initializer=_die_with_parent, initargs=(os.getpid(),))
+            pool = ProcessPoolExecutor(workers, spawn, initializer=_start, initargs=(os.getpid(), workers))
             try:
                 yield pool, workers
             finally:
@@ -64,8 +66,9 @@ class _Here(Executor):
         return future
 
 
-def _die_with_parent(parent: int) -> None:
-    """Leave no process behind that writes where the next run does (prctl(2), PR_SET_PDEATHSIG)."""
+def _start(parent: int, workers: int) -> None:
+    """In a worker: die with the parent, to write nothing where the next run does (prctl(2), PR_SET_PDEATHSIG)."""
+    os.environ['FGIC_JOBS'] = str(workers)  # which share the CPUs
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -109,14 +112,14 @@ def run(work: Callable[..., Any], items: Iterable[Any], args: tuple, folder: Pat
     """
     from tqdm import tqdm
 
-    folder = folder.absolute()
+    engine, folder = engine or Engine(), folder.absolute()
     folder.mkdir(exist_ok=True)
     done = {path.name for path in folder.glob('*.json')}
     if done:
         print(f'[{title}] goes on: {len(done)} shards were done before', flush=True)
     names, pending = [], set()
     try:
-        with (engine or Engine()).executor(-(-total // size) - len(done)) as (executor, width), \
+        with engine.executor(-(-total // size) - len(done)) as (executor, width), \
                 tqdm(total=total, desc=f'[{title}]', unit='img', dynamic_ncols=True) as bar:
             for batch in _cut(items, size, apart):
                 names.append(f'{len(names):08}.json')
@@ -129,7 +132,7 @@ def run(work: Callable[..., Any], items: Iterable[Any], args: tuple, folder: Pat
             while pending:
                 pending = _collect(pending, bar)
     except BrokenProcessPool:
-        raise InputError('--workers', expected='worker processes that live', found='one was killed (out of memory?)',
+        raise InputError(engine.option, expected='worker processes that live', found='one was killed (out of memory?)',
                          remedy='run the same command, which goes on from here, with fewer workers') from None
     return [folder / name for name in names]
 

@@ -50,11 +50,12 @@ def predict(cfg: Config, state: dict[str, torch.Tensor]) -> np.ndarray:
     from mmpretrain.registry import MODELS
 
     from pipelines.openmm import speed
+    from pipelines.openmm.devices import device, repeatable
 
     model = speed.apply(MODELS.build(cfg.model), **cfg.get('speed', {}))
     model.load_state_dict(state)
-    model = model.to('cuda' if torch.cuda.is_available() else 'cpu').eval()
-    with torch.inference_mode():
+    model = model.to(device()).eval()
+    with torch.inference_mode(), repeatable(tf32=True):
         return np.stack([sample.pred_score.float().cpu().numpy()
                          for batch in Runner.build_dataloader(speed.loader(cfg.test_dataloader))
                          for sample in model.test_step(batch)])

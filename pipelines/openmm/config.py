@@ -94,7 +94,7 @@ def effective_keys() -> set[str]:
     from mmengine.runner import Runner
 
     return {*inspect.signature(Runner).parameters, 'default_scope', 'model_wrapper_cfg', 'data_root', 'class_agnostic',
-            'speed', 'sampling', COMPARED_WITH}
+            'custom_imports', 'speed', 'sampling', COMPARED_WITH}
 
 
 def check_num_classes(cfg: Config, path: Path, expected: int) -> None:

@@ -6,6 +6,7 @@ import functools
 import io
 import itertools
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from mmdet.registry import DATASETS, METRICS
 from mmengine.evaluator import BaseMetric
 
 from pipelines.core import boxes, coco
-from pipelines.openmm.devices import device
+from pipelines.openmm.devices import device, repeatable
 
 AGNOSTIC_CATEGORY = 1  # category_id of every detection of a class-agnostic detector
 
@@ -120,19 +121,20 @@ def predict(images: list[tuple[str, int]], *detector: Any) -> list[dict]:
         images: (split, image id).
         detector: config file, convert folder, number of classes, config overrides (a tuple), weights file.
     """
+    import cv2
     import torch
-    from mmengine.runner import Runner
-    from torch.utils.data import Subset
+    from mmengine.dataset import pseudo_collate
 
     from pipelines.openmm import speed
 
     cfg, network, datasets = _detector(*detector)
+    cv2.setNumThreads(1)  # the pool's are the parallel part; a loader's processes would start anew for every shard
     rows = []
-    for split, group in itertools.groupby(images, key=lambda row: row[0]):
-        dataset, positions, ids = datasets[split]
-        part = Subset(dataset, [positions[image_id] for _, image_id in group])
-        for batch in Runner.build_dataloader(dict(speed.loader(cfg.test_dataloader), dataset=part)):
-            with torch.inference_mode():
-                for sample in network.test_step(batch):
+    with ThreadPoolExecutor(speed.cpus()) as pool, torch.inference_mode(), repeatable(tf32=True):
+        for split, group in itertools.groupby(images, key=lambda row: row[0]):
+            dataset, positions, ids = datasets[split]
+            loaded = pool.map(dataset.__getitem__, [positions[image_id] for _, image_id in group])
+            while batch := list(itertools.islice(loaded, cfg.test_dataloader.batch_size)):
+                for sample in network.test_step(pseudo_collate(batch)):
                     rows += to_results(sample, ids)
     return rows

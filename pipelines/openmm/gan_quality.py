@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from pipelines.core import images
 from pipelines.core.errors import InputError
-from pipelines.openmm.devices import device
+from pipelines.openmm.devices import device, repeatable
 
 SIDE = 64
 CLASSIFIER = f'Conv-4 (32 channels) at {SIDE} px'
@@ -61,7 +61,7 @@ def train_classifier(pixels: Tensor, labels: Tensor, num_classes: int, *, steps:
     from tqdm import trange
 
     source = torch.Generator().manual_seed(seed)
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Conv4(num_classes).to(device()).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
@@ -165,6 +165,7 @@ def fid(real: Sequence[Path], synthetic: Sequence[Path], weights: Path) -> float
     return max(frechet_distance(*statistics(real), *statistics(synthetic)), 0.0)
 
 
+@repeatable(tf32=True)
 def measure(real: list[tuple[Path, int]], val: list[tuple[Path, int]], synthetic: list[tuple[Path, int]], *,
             num_classes: int, seed: int = 0, steps: int | None = None, k: int = 3, inception: Path | None = None
             ) -> dict:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from pipelines.core import config_lines, images, manifest
 from pipelines.core.errors import InputError
 from pipelines.openmm import weights as weight_files
-from pipelines.openmm.devices import device
+from pipelines.openmm.devices import device, repeatable
 
 DTYPES = dict(float64=torch.float64, float32=torch.float32, bfloat16=torch.bfloat16)
 _ENCODERS = 4  # threads of a process: 0.4 ms for a JPEG of 256 px, so a GPU at 4,000 images/s keeps two of them busy
@@ -49,7 +49,7 @@ def sample(generator: nn.Module, labels: Sequence[int], seeds: Sequence[int], *,
     for start in range(0, len(seeds), batch):
         part = slice(start, start + batch)
         z = noise(seeds[part], generator.noise_size).to(dtype)
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+        with repeatable():
             pictures = generator(z, label=torch.as_tensor(labels[part]), return_noise=False)
         yield from to_rgb(pictures)
 
@@ -76,7 +76,8 @@ def set_standing_statistics(generator: nn.Module, *, batches: int, batch: int = 
     source, dtype = torch.Generator().manual_seed(seed), next(generator.parameters()).dtype
     for _ in range(batches):
         z = torch.randn(batch, generator.noise_size, generator=source).to(dtype)
-        generator(z, label=torch.randint(generator.num_classes, (batch,), generator=source), return_noise=False)
+        with repeatable():
+            generator(z, label=torch.randint(generator.num_classes, (batch,), generator=source), return_noise=False)
     for norm, momentum in zip(norms, momenta):
         norm.momentum = momentum
     generator.eval()

@@ -10,6 +10,8 @@ mmagic_import.install()
 
 from mmagic.models.editors.biggan import biggan_snmodule  # noqa: E402
 
+MMAGICS = biggan_snmodule.SpectralNorm.sn_weight
+
 
 def sn_weight(self: biggan_snmodule.SpectralNorm) -> Tensor:
     """The weight over its largest singular value, by power iteration.

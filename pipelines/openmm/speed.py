@@ -7,7 +7,6 @@ Training, evaluation and prediction all come through here, so that a network is 
 from __future__ import annotations
 
 import functools
-import multiprocessing
 import os
 import shutil
 import types
@@ -41,16 +40,12 @@ def apply(network: nn.Module, *, dtype: str = 'float32', channels_last: bool = F
     Raises:
         InputError: another dtype, a part that is not there, CUDA graphs without a GPU, or no compiler.
     """
-    if dtype not in DTYPES:
-        raise InputError('speed.dtype', expected=' or '.join(DTYPES), found=str(dtype),
-                         remedy='take bfloat16; float16 would need a scaled loss')
+    check(dtype, compile, compile_mode)
     if channels_last:
         network.to(memory_format=torch.channels_last)
     if dtype == 'bfloat16':
         for part in _whole(network):
             _autocast(part)
-    if compile:
-        _check_compiler(compile_mode)
     for name in [compile] if isinstance(compile, str) else compile:
         try:
             part = network.get_submodule(name)
@@ -63,6 +58,23 @@ def apply(network: nn.Module, *, dtype: str = 'float32', channels_last: bool = F
                              found=f"{name}, a {type(part).__name__}: torch leaves its own modules' forward uncompiled")
         part.compile(mode=compile_mode)  # in place: torch.compile(part) would rename its parameters
     return network
+
+
+def check(dtype: str = 'float32', compile: str | Sequence[str] = (), compile_mode: str = 'default',
+          **other: Any) -> None:
+    """What can be said of these values before a network is built.
+
+    Raises:
+        InputError: as `apply`.
+    """
+    if dtype not in DTYPES:
+        raise InputError('speed.dtype', expected=' or '.join(DTYPES), found=str(dtype),
+                         remedy='take bfloat16; float16 would need a scaled loss')
+    if compile:
+        _check_compiler(compile_mode)
+    elif compile_mode != 'default':
+        raise InputError('speed.compile_mode', expected='parts to compile in speed.compile', found='none',
+                         remedy="name some, as compile=['backbone'], or take compile_mode out")
 
 
 def _whole(network: nn.Module) -> list[nn.Module]:
@@ -78,11 +90,11 @@ def _autocast(module: nn.Module) -> None:
 
     A CPU's autocast leaves softmax and sigmoid in bfloat16, whose 8 bits make ties of scores: heads hand out float32.
     """
-    forward, device_type = type(module).forward, device().partition(':')[0]
+    forward = type(module).forward
 
     @functools.wraps(forward)
     def cast(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        with torch.autocast(device_type, torch.bfloat16):
+        with torch.autocast(next(self.parameters()).device.type, torch.bfloat16):
             return _float32(forward(self, *args, **kwargs))
 
     module.forward = types.MethodType(cast, module)  # bound: a deep copy's is bound to the copy
@@ -106,7 +118,7 @@ def _check_compiler(mode: str) -> None:
     if mode == 'reduce-overhead' and on_cpu:
         raise InputError('speed.compile_mode', expected="'default' where there is no GPU",
                          found="'reduce-overhead', which is CUDA graphs", remedy='take that line out')
-    chosen, known = ('CXX', ('g++', 'clang++')) if on_cpu else ('CC', ('cc', 'gcc', 'clang'))
+    chosen, known = ('CXX', ('g++',)) if on_cpu else ('CC', ('gcc', 'clang'))  # as inductor and Triton look for them
     if not any(map(shutil.which, [os.environ[chosen]] if os.environ.get(chosen) else known)):
         raise InputError('speed.compile', expected=f'a compiler ({" or ".join(known)}, or {chosen}=...), which '
                          'torch.compile builds its code with', found='none',
@@ -131,9 +143,7 @@ class SpeedRunner(Runner):
 
 def cpus() -> int:
     """CPUs for this process: an equal share where several train or predict on this machine; at least 1."""
-    sharing = os.environ.get('LOCAL_WORLD_SIZE') or os.environ.get('FGIC_JOBS')  # torchrun's; the classify stage's
-    if not sharing and multiprocessing.parent_process():  # a worker of `shards.run`: one for each GPU
-        sharing = torch.cuda.device_count()
+    sharing = os.environ.get('LOCAL_WORLD_SIZE') or os.environ.get('FGIC_JOBS')  # torchrun's; our pools'
     return max(1, len(os.sched_getaffinity(0)) // max(1, int(sharing or 1)))
 
 

@@ -30,6 +30,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import sys
 import tempfile
 import time
@@ -110,7 +111,8 @@ class Found:
 
 
 def aim(device: str, case: Case, phase: str) -> int | None:
-    return next((aims.get((case.what, phase)) for name, aims in AIMS.items() if name in device), None)
+    words = re.split(r'[ -]', device)  # a GH200 is no H200
+    return next((aims.get((case.what, phase)) for name, aims in AIMS.items() if name in words), None)
 
 
 def _rate(seconds: float) -> str:

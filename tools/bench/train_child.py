@@ -5,6 +5,7 @@
 """
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import resource
@@ -155,13 +156,13 @@ def sample(job: Job, cfg: Config) -> dict:
     import torch
     from mmagic.registry import MODELS
 
-    from pipelines.openmm import gan_sampling
+    from pipelines.openmm import devices, gan_sampling
     from tools.bench.clock import now
 
     torch.manual_seed(0)
     model = MODELS.build(cfg.model)
     if job.stock:
-        model = model.to('cuda' if torch.cuda.is_available() else 'cpu').eval()
+        model = model.to(devices.device()).eval()
         generator = model.generator_ema.module
     else:
         generator = gan_sampling.load_generator(cfg, model.state_dict(), dtype=gan_sampling.precision(cfg))
@@ -179,7 +180,7 @@ def sample(job: Job, cfg: Config) -> dict:
 
     z = gan_sampling.noise(range(count), generator.noise_size).to(parameter)
     labels = labels.to(parameter.device)
-    with torch.no_grad():
+    with torch.no_grad(), contextlib.nullcontext() if job.stock else devices.repeatable():
         loop(job.warm_up)
         start = now()
         loop(job.iterations)

@@ -24,7 +24,7 @@ train_dataloader = dict(
     dataset=dict(type='FineGrainedCoco', class_agnostic=class_agnostic, data_root=data_root, ann_file='train.json',
                  data_prefix=dict(img='images/'), filter_cfg=dict(filter_empty_gt=True), pipeline=train_pipeline))
 val_dataloader = dict(
-    batch_size=1, num_workers=16, persistent_workers=True, pin_memory=True,
+    batch_size=8, num_workers=16, persistent_workers=True, pin_memory=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(type='FineGrainedCoco', class_agnostic=class_agnostic, data_root=data_root, ann_file='val.json',
                  data_prefix=dict(img='images/'), test_mode=True, pipeline=test_pipeline))
