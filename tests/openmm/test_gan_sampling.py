@@ -206,7 +206,7 @@ def test_after_a_kill_finished_shards_are_not_sampled_again(network, tmp_path):
             f'{folder!r}, {drawn!r}, {named!r}, quality=95, batch=1, standing_batches=1, gpus=2)')
     process = subprocess.Popen([sys.executable, '-c', code], cwd=ROOT, start_new_session=True,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                               env={**os.environ, 'OMP_NUM_THREADS': '1'})
+                               env={**os.environ, 'OMP_NUM_THREADS': str(torch.get_num_threads())})
     deadline = time.monotonic() + 120
     while not list(folder.glob('.shards/*.json')):
         assert process.poll() is None and time.monotonic() < deadline

@@ -122,13 +122,13 @@ def optimizers(runner) -> list[torch.optim.Optimizer]:
     return [part.optimizer for part in (wrapper.values() if hasattr(wrapper, 'values') else [wrapper])]
 
 
-# By option and stage: how far losses, and the weights' way, may be off: at least 2.5 times what was measured. The GAN's
-# Adam divides by the gradient, so that its rounding shows at full size.
+# By option and stage: how far losses, and the weights' way, may be off: at least 2.5 times what was measured with one
+# thread and with two. The GAN's Adam divides by the gradient, so that its rounding shows at full size.
 TOLERANCES = dict(
-    channels_last=dict(classify=(1e-5, 1e-5), detect=(1e-4, 1e-2), synth=(2e-5, 2e-3)),
+    channels_last=dict(classify=(1e-5, 1e-5), detect=(4e-4, 1e-2), synth=(2e-4, 4e-3)),
     fused=dict(classify=(1e-5, 1e-5), detect=(1e-5, 1e-5), synth=(1e-5, 2e-3)),
-    bfloat16=dict.fromkeys(STAGES, (2e-2, 0.15)),
-    full=dict.fromkeys(STAGES, (2e-2, 0.15)))
+    bfloat16=dict.fromkeys(STAGES, (5e-2, 0.15)),
+    full=dict.fromkeys(STAGES, (5e-2, 0.15)))
 
 
 def options(name: str, stage: str) -> list[str]:
