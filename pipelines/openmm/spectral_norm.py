@@ -10,7 +10,7 @@ mmagic_import.install()
 
 from mmagic.models.editors.biggan import biggan_snmodule  # noqa: E402
 
-MMAGICS = biggan_snmodule.SpectralNorm.sn_weight
+_MMAGICS = biggan_snmodule.SpectralNorm.sn_weight
 
 
 def sn_weight(self: biggan_snmodule.SpectralNorm) -> Tensor:
@@ -35,3 +35,7 @@ def sn_weight(self: biggan_snmodule.SpectralNorm) -> Tensor:
 
 def install() -> None:
     biggan_snmodule.SpectralNorm.sn_weight = sn_weight
+
+
+def uninstall() -> None:
+    biggan_snmodule.SpectralNorm.sn_weight = _MMAGICS

@@ -196,6 +196,9 @@ def main(argv: list[str]) -> dict:
         return dict(limits=train_work.limits(), device=name)
     job = Job(**json.loads(argv[1]))
     cfg = job.config()
+    if job.stock and cfg.model.get('generator'):
+        from pipelines.openmm import spectral_norm
+        spectral_norm.uninstall()
     if argv[0] == 'train':  # whole cycles
         whole = _cycle(cfg)
         job = Job(**{**vars(job), **{name: math.ceil(getattr(job, name) / whole) * whole

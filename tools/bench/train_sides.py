@@ -150,10 +150,6 @@ def _gan(cfg: Config, own: Config, work: Path) -> None:
     ours; its validation needs weights that are no longer to be had, and is left out. Its discriminator broadcasts the
     labels of real images against the features (docs/decisions.md, "BigGAN-deep's labels"): as it is.
     """
-    from mmagic.models.editors.biggan.biggan_snmodule import SpectralNorm
-
-    from pipelines.openmm import spectral_norm
-    SpectralNorm.sn_weight = spectral_norm.MMAGICS
     discriminator = {key: value for key, value in own.model.discriminator.items() if key != 'augment'}
     cfg.model = dict(own.model, discriminator=dict(discriminator, type='BigGANDeepDiscriminator'))
     for name in ('generator', 'discriminator'):
