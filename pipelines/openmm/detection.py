@@ -118,7 +118,7 @@ def predict(images: list[tuple[str, int]], *detector: Any) -> list[dict]:
     """COCO results of a few images: what `shards.run` spreads over processes.
 
     Args:
-        images: (split, image id).
+        images: (split, image id), all of one split.
         detector: config file, convert folder, number of classes, config overrides (a tuple), weights file.
     """
     import cv2
@@ -128,13 +128,13 @@ def predict(images: list[tuple[str, int]], *detector: Any) -> list[dict]:
     from pipelines.openmm import speed
 
     cfg, network, datasets = _detector(*detector)
+    (split,) = {split for split, _ in images}
+    dataset, positions, ids = datasets[split]
     cv2.setNumThreads(1)  # the pool's are the parallel part; a loader's processes would start anew for every shard
     rows = []
     with ThreadPoolExecutor(speed.cpus()) as pool, torch.inference_mode(), repeatable(tf32=True):
-        for split, group in itertools.groupby(images, key=lambda row: row[0]):
-            dataset, positions, ids = datasets[split]
-            loaded = pool.map(dataset.__getitem__, [positions[image_id] for _, image_id in group])
-            while batch := list(itertools.islice(loaded, cfg.test_dataloader.batch_size)):
-                for sample in network.test_step(pseudo_collate(batch)):
-                    rows += to_results(sample, ids)
+        loaded = pool.map(dataset.__getitem__, [positions[image_id] for _, image_id in images])
+        while batch := list(itertools.islice(loaded, cfg.test_dataloader.batch_size)):
+            for sample in network.test_step(pseudo_collate(batch)):
+                rows += to_results(sample, ids)
     return rows

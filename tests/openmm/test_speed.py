@@ -252,7 +252,7 @@ def test_a_detector_predicts_as_its_config_says(name, tolerance, work, trained, 
         rows = detection.predict(pictures, *detector)
         network = detection._detector(*detector)[1]
         best.append([max(row['score'] for row in rows if row['image_id'] == image_id) for _, image_id in pictures])
-    detection._detector.cache_clear()
+    detection.release()
     np.testing.assert_allclose(best[1], best[0], atol=tolerance)
     assert network.backbone.layer1[0].conv1.weight.is_contiguous(memory_format=LAST) == (name == 'channels_last')
     assert ('forward' in vars(network.roi_head.bbox_head)) == (name == 'bfloat16')
