@@ -50,17 +50,21 @@ def to_coco(records: list[Record], categories: list[dict]) -> tuple[dict, dict[s
 
     out = Coco(image_id_setting='manual')
     out.add_categories_from_coco_category_list(categories)
+    annotated = [len(record.xyxy) for record in records]
+    raw = np.concatenate([np.empty((0, 4)), *(record.xyxy for record in records)])
+    inside = boxes.clip(raw, np.repeat(np.array([record.size for record in records]).reshape(-1, 2), annotated, axis=0))
+    columns = zip(raw.tolist(), (raw != inside).any(axis=1).tolist(), boxes.area(inside).tolist(),
+                  boxes.xyxy_to_xywh(inside).tolist())
     clipped, dropped = 0, []
-    for record in records:
+    for record, count in zip(records, annotated):
         image = CocoImage(record.file, record.size[1], record.size[0], record.id)
-        inside = boxes.clip(record.xyxy, record.size)
-        for raw, box, area, xywh in zip(record.xyxy, inside, boxes.area(inside), boxes.xyxy_to_xywh(inside).tolist()):
+        category = categories[record.label]
+        for box, is_cut, area, xywh in itertools.islice(columns, count):
             if area <= 0:
-                dropped.append(dict(file=record.source, reason=f'box {raw.tolist()} (xyxy) has no area inside the '
+                dropped.append(dict(file=record.source, reason=f'box {box} (xyxy) has no area inside the '
                                                                f'{record.size[0]} x {record.size[1]} image'))
                 continue
-            clipped += bool((raw != box).any())
-            category = categories[record.label]
+            clipped += is_cut
             image.add_annotation(CocoAnnotation(category['id'], category['name'], bbox=xywh))
         out.add_image(image)
     content = out.json
@@ -70,9 +74,8 @@ def to_coco(records: list[Record], categories: list[dict]) -> tuple[dict, dict[s
         row['category_id'] = record.label + 1
     for row in content['annotations']:
         row['area'] = row['bbox'][2] * row['bbox'][3]  # sahi's is cut to a whole number
-    annotated = sum(len(record.xyxy) for record in records)
-    counts = dict(images=len(records), boxes=len(content['annotations']), boxes_annotated=annotated,
-                  multi_object=sum(len(record.xyxy) > 1 for record in records), clipped=clipped,
+    counts = dict(images=len(records), boxes=len(content['annotations']), boxes_annotated=len(raw),
+                  multi_object=sum(count > 1 for count in annotated), clipped=clipped,
                   dropped_boxes=len(dropped), quarantined=0)
     return content, counts, dropped
 
@@ -93,7 +96,7 @@ def _read_back(content: dict) -> None:
 
 def _shard(entries: list[Entry], dataset: str, root: Path, categories: list[dict], annotation_only: bool, verify: bool,
            strict: bool) -> dict:
-    """By split, the COCO rows, counts and quarantine of a few images."""
+    """By split, the COCO rows (as JSON; annotations without an id) and counts of a few images; and their quarantine."""
     reader, records = READERS[dataset], {split: [] for split in coco.SPLITS}
     damaged: list[dict] = []
     for entry in entries:
@@ -111,17 +114,20 @@ def _shard(entries: list[Entry], dataset: str, root: Path, categories: list[dict
     for split, part in records.items():
         content, counts, dropped = to_coco(part, categories)
         _read_back(content)
-        done[split] = dict(images=content['images'], annotations=content['annotations'], counts=counts, dropped=dropped)
-    return dict(splits=done, quarantined=damaged,
+        for row in content['annotations']:
+            del row['id']  # they are numbered through when the shards are put together
+        done[split] = dict(counts=counts, dropped=dropped, **{
+            key: [manifest.dumps(row) for row in content[key]] for key in ('images', 'annotations')})
+    return dict(splits=done, quarantined=damaged, trained=[record.label for record in records['train']],
                 rescaled=[record.rescaled for part in records.values() for record in part if record.rescaled])
 
 
-def _rows(finished: list[Path], split: str, key: str) -> Iterator[dict]:
-    """Rows of all shards; annotations numbered through."""
+def _rows(finished: list[Path], split: str, key: str) -> Iterator[str]:
+    """Rows of all shards, as JSON; annotations numbered through."""
     number = itertools.count(1)
     for shard in shards.results(finished):
         for row in shard['splits'][split][key]:
-            yield row if key == 'images' else dict(row, id=next(number))
+            yield row if key == 'images' else f'{{"id": {next(number)}, {row[1:]}'
 
 
 def _table(summary: dict) -> str:
@@ -147,8 +153,7 @@ def _write(dataset: str, index: Index, finished: list[Path], annotation_only: bo
         for split, part in shard['splits'].items():
             summary['splits'][split].update(part['counts'])
             summary['dropped'] += part['dropped']
-        for row in shard['splits']['train']['images']:
-            trained[row['category_id'] - 1] += 1
+        trained += np.bincount(shard['trained'], minlength=len(trained))
         for row in shard['quarantined']:
             summary['splits'][row['split']]['quarantined'] += 1
             damaged.append(row)
@@ -164,7 +169,7 @@ def _write(dataset: str, index: Index, finished: list[Path], annotation_only: bo
                          remedy=f'replace the damaged images; the first is {damaged[0]["file"]}')
     for split in coco.SPLITS:
         manifest.write_json_rows(folder / f'{split}.json', dict(
-            categories=categories, images=_rows(finished, split, 'images'),
+            categories=map(manifest.dumps, categories), images=_rows(finished, split, 'images'),
             annotations=_rows(finished, split, 'annotations')))
     manifest.write_json(folder / 'summary.json', summary)
     (folder / 'summary.txt').write_text(_table(summary), encoding='utf-8')

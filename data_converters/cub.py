@@ -79,7 +79,7 @@ def record(root: Path, entry: Entry, annotation_only: bool = False) -> Record:
         InputError: no image.
         DamagedError: its header is damaged.
     """
-    size = image_size(root / IMAGES / entry.file, 'it is in images.txt', _AGAIN)
+    size = image_size(root / f'{IMAGES}/{entry.file}', 'it is in images.txt', _AGAIN)
     return Record(entry.id, entry.file, entry.label, size, np.array([entry.xyxy]), f'bounding_boxes.txt:{entry.line}')
 
 
@@ -113,8 +113,10 @@ def _table(path: Path, columns: int, kind: type, expected_ids: NDArray[np.int64]
             repaired['blank line'] += 1
             continue
         try:
-            number, *values = _number(int, cells[0]), *(_number(kind, cell) for cell in cells[1:])
-            good = len(values) == columns and number > 0
+            number = int(cells[0])
+            values = cells[1:] if kind is str else list(map(kind, cells[1:]))
+            read, parsed = (cells[:1], [number]) if kind is str else (cells, [number, *values])
+            good = len(values) == columns and number > 0 and _are_plain(read) and all(abs(n) < 1e9 for n in parsed)
         except ValueError:
             good = False
         if not good:
@@ -166,11 +168,7 @@ def _lines(path: Path, repaired: Counter) -> Iterator[tuple[int, str]]:
                                  remedy=_AGAIN) from None
 
 
-def _number(kind: type, cell: str) -> Any:
-    """A cell as ``kind``; Python would read 1_0, other alphabets' digits, nan and inf as well."""
-    if kind is str:
-        return cell
-    value = kind(cell)
-    if not (cell.isascii() and '_' not in cell and abs(value) < 1e9):
-        raise ValueError
-    return value
+def _are_plain(numbers: list[str]) -> bool:
+    """Python would read 1_0 and other alphabets' digits as well."""
+    text = ''.join(numbers)
+    return text.isascii() and '_' not in text

@@ -97,6 +97,9 @@ def image_size(path: Path, listed: str, remedy: str) -> tuple[int, int]:
         InputError: not there.
         DamagedError: no image.
     """
-    if not path.is_file():
-        raise InputError(path, expected=f'an image ({listed})', found='nothing', remedy=remedy)
-    return images.size(path)
+    try:
+        return images.size(path)
+    except InputError:
+        if path.is_file():
+            raise
+        raise InputError(path, expected=f'an image ({listed})', found='nothing', remedy=remedy) from None

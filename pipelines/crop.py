@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import itertools
 import os
 import sys
@@ -27,12 +28,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.core import boxes, coco, coco_stream, images, lineage, manifest, quarantine, shards
+from pipelines.core import boxes, coco, coco_stream, fingerprint, images, lineage, manifest, quarantine, shards
 from pipelines.core.errors import DamagedError, InputError, command
 
 KINDS = ('full', 'box', 'square')
@@ -40,13 +41,24 @@ DEFAULT_BOXES = 'train=gt,val=det,test=det'
 _SHARD = 250  # images
 
 
-@dataclass(frozen=True)
-class Job:
-    """One image to cut. ``row`` is its lineage so far; ``box`` is xyxy in pixels, None for the whole image."""
+class Job(NamedTuple):
+    """One image to cut.
+
+    Args:
+        file, size, id, split: as converted.
+        label: 0-based.
+        source: of the box: gt or det.
+        box: xyxy in pixels; None: the whole image.
+        score: of a detected box.
+    """
     file: str
     size: tuple[int, int]
+    id: int
+    split: str
+    label: int
+    source: str
     box: tuple[float, ...] | None
-    row: dict
+    score: float | None
 
 
 @dataclass(frozen=True)
@@ -92,7 +104,9 @@ def plan(xyxy: NDArray[np.float64], image_wh: NDArray[np.int64], style: Style) -
 
 
 def _cut(jobs: list[Job], style: Style, source: Path, strict: bool) -> list[dict]:
-    """Cut a few images: for each, its rows by kind, or its row of the quarantine."""
+    """Cut a few images: for each, its rows as JSON by kind and the crops' digests, or its row of the quarantine."""
+    import cv2
+
     cv2.setNumThreads(1)  # the processes are the parallel part
     planned = plan(np.array([job.box or [np.nan] * 4 for job in jobs]), np.array([job.size for job in jobs]), style)
     for kind, parent in itertools.product(planned, {os.path.dirname(job.file) for job in jobs}):
@@ -100,63 +114,80 @@ def _cut(jobs: list[Job], style: Style, source: Path, strict: bool) -> list[dict
     done = []
     for job, *areas in zip(jobs, *(areas.tolist() for areas in planned.values())):
         try:
-            pixels = images.decode(source / job.file)
+            pixels, sampling = images.read(f'{source}/{job.file}')
         except DamagedError as error:
             if strict:
                 raise
-            done.append(dict(quarantined=quarantine.row(job.file, job.row['split'], error, source)))
+            done.append(dict(quarantined=quarantine.row(job.file, job.split, error, source)))
             continue
         if pixels.shape[1::-1] != job.size:
             raise InputError(source / job.file, expected=f'{job.size[0]} x {job.size[1]} pixels, as converted',
                              found=f'{pixels.shape[1]} x {pixels.shape[0]}', remedy='run make convert again')
-        rows = dict(full=dict(job.row, img_path=f'full/{job.file}', box_source='none', score=None, box=None,
-                              crop=[0, 0, *job.size]))
+        row = dict(img_path=f'full/{job.file}', gt_label=job.label, image_id=job.id, split=job.split,
+                   box_source=job.source if job.box else 'fallback', score=job.score,
+                   box=[round(v, 2) for v in job.box] if job.box else None)
+        rows, written = [dict(row, box_source='none', score=None, box=None, crop=[0, 0, *job.size])], {}
         for kind, area in zip(planned, areas):
-            cut = images.crop(pixels, area)
-            if max(cut.shape) > style.size:  # enlarging is left to the reader: it adds bytes and no detail
-                cut = images.fit(cut, style.size)
             name = f'{kind}/{os.path.splitext(job.file)[0]}.jpg'
-            (style.out / name).write_bytes(images.encode_jpeg(cut, style.quality))
-            rows[kind] = dict(job.row, img_path=name, crop=area)
-        done.append(rows)
+            content = _content(pixels, sampling, area, style)
+            with open(f'{style.out}/{name}', 'wb') as stream:
+                stream.write(content)
+            rows.append(dict(row, img_path=name, crop=area))
+            written[name] = hashlib.sha256(content).hexdigest()
+        done.append(dict(split=job.split, box_source=row['box_source'], sha256=written,
+                         rows={kind: manifest.dumps(row) for kind, row in zip(('full', *planned), rows)}))
     return done
+
+
+def _content(pixels: NDArray[np.uint8], sampling: str, area: list[int], style: Style) -> bytes:
+    """The JPEG of one crop; its chroma is as fine as the photograph's, finer where that is shrunk to half or less."""
+    cut = images.crop(pixels, area)
+    longer = max(cut.shape)
+    if longer > style.size:  # enlarging is left to the reader: it adds bytes and no detail
+        cut = images.fit(cut, style.size)
+    return images.encode_jpeg(cut, style.quality, sampling if longer < 2 * style.size else '444')
 
 
 def _jobs(convert: Path, known: coco_stream.Images, by_split: dict[str, str], labels: dict[int, int],
           best: tuple[np.ndarray, np.ndarray] | None) -> Iterator[Job]:
     """What to cut, by image id."""
     for number, (split, image, annotated) in enumerate(coco_stream.annotated(convert)):
-        size, box, score = (image['width'], image['height']), None, None
+        box, score = None, None
         if by_split[split] == 'gt':
-            candidates = boxes.xywh_to_xyxy([row['bbox'] for row in annotated])
-            if len(candidates):
-                box = candidates[boxes.area(candidates).argmax()]
+            corners = [(float(x), float(y), float(x + w), float(y + h)) for x, y, w, h in (
+                row['bbox'] for row in annotated)]
+            box = max(corners, key=lambda xyxy: (xyxy[2] - xyxy[0]) * (xyxy[3] - xyxy[1]), default=None)
         elif not np.isnan(best[0][number]):
-            score, box = float(best[0][number]), best[1][number]
-        row = dict(img_path=None, gt_label=labels[image['category_id']], image_id=image['id'], split=split,
-                   box_source=by_split[split] if box is not None else 'fallback', score=score,
-                   box=None if box is None else [round(v, 2) for v in box.tolist()])
-        yield Job(image['file_name'], size, None if box is None else tuple(box.tolist()), row)
+            score, box = float(best[0][number]), tuple(best[1][number].tolist())
+        yield Job(image['file_name'], (image['width'], image['height']), image['id'], split,
+                  labels[image['category_id']], by_split[split], box, score)
 
 
-def _write_lists(folder: Path, categories: list[dict], finished: list[Path]) -> dict[str, dict[str, int]]:
-    """The lists of all kinds and splits, and the quarantine; by split, how many boxes came from where."""
+def _write_lists(folder: Path, categories: list[dict],
+                 finished: list[Path]) -> tuple[dict[str, dict[str, int]], fingerprint.Digests]:
+    """The lists of all kinds and splits, and the quarantine.
+
+    Returns:
+        by split, how many boxes came from where; the crops' digests.
+    """
     counts: dict[str, Counter] = {split: Counter() for split in coco.SPLITS}
-    damaged, classes = [], [row['name'] for row in categories]
+    damaged, classes, digests = [], [row['name'] for row in categories], fingerprint.Digests()
     with contextlib.ExitStack() as stack:
         append = {(kind, split): stack.enter_context(lineage.writing(folder / f'{kind}_{split}.json', classes,
                                                                        categories=categories))
                   for kind in KINDS for split in coco.SPLITS}
-        for rows in itertools.chain.from_iterable(shards.results(finished)):
-            if 'quarantined' in rows:
-                damaged.append(rows['quarantined'])
+        for done in itertools.chain.from_iterable(shards.results(finished)):
+            if 'quarantined' in done:
+                damaged.append(done['quarantined'])
                 counts[damaged[-1]['split']]['quarantined'] += 1
                 continue
-            for kind, row in rows.items():
-                append[kind, row['split']](row)
-            counts[row['split']][rows['box']['box_source']] += 1
+            for kind, row in done['rows'].items():
+                append[kind, done['split']](row)
+            counts[done['split']][done['box_source']] += 1
+            for name, digest in done['sha256'].items():
+                digests.add(name, digest)
     quarantine.write(folder, sum(count.total() for count in counts.values()), damaged)
-    return {split: dict(sorted(count.items())) for split, count in counts.items()}
+    return {split: dict(sorted(count.items())) for split, count in counts.items()}, digests
 
 
 def crop(convert: Path, out: Path, *, detections: Path | None = None, by_split: dict[str, str] | None = None,
@@ -201,7 +232,7 @@ def crop(convert: Path, out: Path, *, detections: Path | None = None, by_split: 
     # relative to the final folder; the staging folder lies beside it, so the link holds in both
     target = os.path.relpath(pictures.resolve(), out.absolute().parent.resolve() / out.name)
 
-    def build(folder: Path) -> None:
+    def build(folder: Path) -> fingerprint.Digests:
         known = coco_stream.images(convert)
         categories = coco_stream.categories(convert / 'train.json')
         labels = {row['id']: label for label, row in enumerate(categories)}
@@ -209,11 +240,12 @@ def crop(convert: Path, out: Path, *, detections: Path | None = None, by_split: 
         done = shards.run(_cut, _jobs(convert, known, by_split, labels, best),
                           (Style(folder, margin, min_size, size, quality), pictures.absolute(), strict),
                           folder / '.shards', size=_SHARD, total=len(known.ids), title='crop', engine=engine)
-        counts = _write_lists(folder, categories, done)
+        counts, digests = _write_lists(folder, categories, done)
         manifest.write_json(folder / 'summary.json', dict(mode_counts=counts, parameters=parameters))
         manifest.link(folder / 'full', target)
         print('\n'.join(f'{split:6}' + ', '.join(f'{number:,} {source}' for source, number in count.items())
                         for split, count in counts.items()))
+        return digests
 
     built = manifest.produce(out, 'crop', parameters, inputs, build, resume=True,
                              packages=('opencv-python-headless', 'pillow', 'simplejpeg'))

@@ -78,7 +78,8 @@ def detect(data: Path, out: Path, model_dir: Path, *, config: Path, seed: int = 
         finally:
             detection.release()
         results = list(itertools.chain.from_iterable(shards.results(finished)))
-        manifest.write_json_rows(folder / 'detections.json', sorted(results, key=lambda row: row['image_id']))
+        manifest.write_json_rows(folder / 'detections.json',
+                                 map(manifest.dumps, sorted(results, key=lambda row: row['image_id'])))
         metrics = measure(splits, results, class_agnostic=cfg.class_agnostic)
         chosen = manifest.read_json(model_dir / 'chosen.json')
         manifest.write_json(folder / 'metrics.json', dict(

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import simplejpeg
 
-from pipelines.core import images, lineage, manifest, shards
+from pipelines.core import fingerprint, images, lineage, manifest, shards
 from pipelines.core.errors import InputError
 from pipelines.crop import KINDS, Style, crop, main, parse_boxes, plan
 
@@ -103,6 +104,24 @@ def test_without_a_detection_the_whole_image_is_padded_and_marked(convert, detec
     assert picture.shape == (100, 100, 3)
     assert np.abs(picture[:18] - 114).max() < 4 and np.abs(picture[82:] - 114).max() < 4
     assert picture[45, 80].tolist() == pytest.approx(COLOURS[RIGHT], abs=12)
+
+
+@pytest.mark.parametrize(('source', 'size', 'kept'), [
+    ('444', 40, '444'), ('420', 40, '420'), ('420', 64, '420'), ('420', 25, '444'), ('png', 40, '444')])
+def test_chroma_is_kept_as_fine_as_the_photograph_has_it(convert, tmp_path, source, size, kept):
+    """The crop is of 40 x 50 pixels; shrunk to half, 2 x 2 pixels of the photograph are one."""
+    path = convert / 'images' / 'a' / 'train.jpg'
+    pixels = images.decode(path)
+    path.write_bytes(images.encode_png(pixels) if source == 'png' else images.encode_jpeg(pixels, 95, source))
+    crop(convert, tmp_path / 'crop', by_split=parse_boxes('gt'), margin=0, size=size, engine=ONE)
+    assert simplejpeg.decode_jpeg_header((tmp_path / 'crop/box/a/train.jpg').read_bytes())[3] == kept
+
+
+def test_the_digests_that_the_workers_give_are_those_of_the_files(convert, tmp_path):
+    crop(convert, tmp_path / 'crop', by_split=parse_boxes('gt'), engine=ONE)
+    written = {row['path']: row['sha256'] for row in manifest.load(tmp_path / 'crop')['outputs']}
+    for kind in ('box', 'square'):
+        assert fingerprint.fingerprint(tmp_path / 'crop' / kind, {}) == (written[kind], 3)
 
 
 def test_a_detection_outside_the_image_counts_as_none(convert, tmp_path):

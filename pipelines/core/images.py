@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,13 +19,14 @@ from pipelines.core.errors import DamagedError, InputError
 
 MAX_PIXELS = 1 << 25  # whatever the format, decoding so many stays under 500 MB (docs/reliability.md)
 _MAX_BYTES = 1 << 27
+_HEADER_BYTES, _APP1 = 1 << 11, b'\xff\xe1'
 _FORMATS = ('JPEG', 'PNG', 'GIF', 'BMP', 'WEBP')  # not those that start programs (EPS) or scale while loading (TIFF)
 _ORIENTATION = 0x0112  # EXIF tag
 _REMEDY = 'replace the file, or take the image out of the dataset'
 
 
 @contextlib.contextmanager
-def _refusing(path: Path, expected: str) -> Iterator[None]:
+def _refusing(path: str | Path, expected: str) -> Iterator[None]:
     try:
         yield
     except MemoryError:
@@ -35,12 +37,15 @@ def _refusing(path: Path, expected: str) -> Iterator[None]:
         raise kind(path, expected=expected, found=found, remedy=_REMEDY) from None
 
 
+def _check_pixels(width: int, height: int, limit: int) -> None:
+    if width * height > limit:
+        raise ValueError(f'{width} x {height} pixels, a decompression bomb (more than {limit:,})')
+
+
 def _open(source: Path | io.BytesIO) -> Image.Image:
     """A picture whose header says that it is one, and not too large. Pillow's own guard is off after sahi ran."""
     image = Image.open(source, formats=_FORMATS)
-    limit = MAX_PIXELS // 2 if image.format == 'WEBP' else MAX_PIXELS  # its decoder holds the picture twice
-    if image.width * image.height > limit:
-        raise ValueError(f'{image.width} x {image.height} pixels, a decompression bomb (more than {limit:,})')
+    _check_pixels(*image.size, MAX_PIXELS // 2 if image.format == 'WEBP' else MAX_PIXELS)  # WebP is held twice
     if getattr(image, 'is_animated', False) and image.format != 'MPO':  # the first of an MPO is the photo
         raise ValueError(f'an animated {image.format}, which is several pictures')
     return image
@@ -49,6 +54,24 @@ def _open(source: Path | io.BytesIO) -> Image.Image:
 def _orientation(image: Image.Image) -> int:
     value = image.getexif().get(_ORIENTATION)
     return int(value) if value in EXIF_STEPS else 1
+
+
+def _plain(data: bytes) -> tuple[int, int, str] | None:
+    """Width, height and chroma subsampling of a JPEG that nothing turns and that has no inks.
+
+    None: of any other file, and of a longer header, for Pillow to say, which takes several times as long.
+    """
+    head = data[:_HEADER_BYTES]
+    if _APP1 in head:  # Exif, or XMP, which can turn it as well; no code of pixels has these two bytes
+        return None
+    try:
+        height, width, space, sampling = simplejpeg.decode_jpeg_header(head)
+    except ValueError:
+        return None
+    if space == 'CMYK':
+        return None
+    _check_pixels(width, height, MAX_PIXELS)
+    return width, height, sampling
 
 
 def orientation(path: Path) -> int:
@@ -68,54 +91,70 @@ def size(path: Path) -> tuple[int, int]:
         InputError: not there.
         DamagedError: no image, or one that `decode` would refuse for its size.
     """
-    with _refusing(path, 'an image'), _open(path) as image:
-        return image.size[::-1] if _orientation(image) >= 5 else image.size
+    with _refusing(path, 'an image'), open(path, 'rb', 0) as stream:
+        if plain := _plain(stream.read(_HEADER_BYTES)):
+            return plain[:2]
+        with _open(path) as image:
+            return image.size[::-1] if _orientation(image) >= 5 else image.size
 
 
 def decode(path: Path) -> NDArray[np.uint8]:
-    """(H, W, 3) RGB, as a viewer shows it; the first picture of a file with more, transparency left out.
+    """(H, W, 3) RGB: the pixels of `read`."""
+    return read(path)[0]
+
+
+def read(path: str | Path) -> tuple[NDArray[np.uint8], str]:
+    """A picture as a viewer shows it; the first of a file with more, transparency left out.
 
     A JPEG that libjpeg so much as warns of is an error (OpenCV and Pillow would return a picture), as is one with a
     zeroed run (`jpeg`) and a PNG with a wrong checksum. Other damage that leaves the code valid cannot be told.
 
+    Returns:
+        (H, W, 3) RGB; its chroma subsampling: ``420``, or ``444`` for whatever keeps more.
     Raises:
         InputError: not there.
         DamagedError: not an image, damaged, animated, or of more than `MAX_PIXELS`.
     """
     with _refusing(path, 'an undamaged image'):
-        if path.stat().st_size > _MAX_BYTES:
-            raise ValueError(f'{path.stat().st_size:,} bytes')
-        data = path.read_bytes()
-        image, pixels = _open(io.BytesIO(data)), None
-        if image.format == 'PNG':
-            image.verify()  # checksums, which loading leaves out; afterwards the image cannot be loaded
-            image = _open(io.BytesIO(data))
-        turned = _orientation(image)
-        if image.format in ('JPEG', 'MPO'):
-            pixels = _strict(data, image)
-        if pixels is None:
-            if image.mode.startswith('I;16'):
-                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-            if image.mode != 'RGB':
-                image = image.convert('RGB')
-            pixels = np.asarray(image)
-    if turned == 1:
-        return pixels
-    columns, rows = EXIF_STEPS[turned]
-    return np.ascontiguousarray((pixels.swapaxes(0, 1) if turned >= 5 else pixels)[::rows, ::columns])
+        with open(path, 'rb', 0) as stream:
+            if (length := os.fstat(stream.fileno()).st_size) > _MAX_BYTES:
+                raise ValueError(f'{length:,} bytes')
+            data = stream.read()
+        if plain := _plain(data):
+            pixels, sampling = _strict(data, plain[:2], 'RGB'), plain[2]
+        else:
+            pixels, sampling = _with_pillow(data)
+    return pixels, '420' if sampling == '420' else '444'
 
 
-def _strict(data: bytes, image: Image.Image) -> NDArray[np.uint8] | None:
-    """The pixels of a JPEG that Pillow has opened, decoded without tolerance.
+def _with_pillow(data: bytes) -> tuple[NDArray[np.uint8], str]:
+    image, pixels, sampling = _open(io.BytesIO(data)), None, ''
+    if image.format == 'PNG':
+        image.verify()  # checksums, which loading leaves out; afterwards the image cannot be loaded
+        image = _open(io.BytesIO(data))
+    turned = _orientation(image)
+    if image.format in ('JPEG', 'MPO'):
+        sampling = simplejpeg.decode_jpeg_header(data)[3]
+        pixels = _strict(data, image.size, 'CMYK' if image.mode == 'CMYK' else 'RGB')
+    if pixels is None or image.mode == 'CMYK':  # only Pillow knows when the inks are inverted
+        if image.mode.startswith('I;16'):
+            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        if image.mode != 'RGB':
+            image = image.convert('RGB')
+        pixels = np.asarray(image)
+    if turned != 1:
+        columns, rows = EXIF_STEPS[turned]
+        pixels = np.ascontiguousarray((pixels.swapaxes(0, 1) if turned >= 5 else pixels)[::rows, ::columns])
+    return pixels, sampling
 
-    Of CMYK only the damage is looked for: Pillow knows when the inks are inverted.
-    """
-    if simplejpeg.decode_jpeg_header(data)[1::-1] != image.size:
+
+def _strict(data: bytes, size: tuple[int, int], space: str) -> NDArray[np.uint8]:
+    """The pixels of a JPEG, decoded without tolerance."""
+    if simplejpeg.decode_jpeg_header(data)[1::-1] != size:
         raise ValueError('a header that can be read in two ways')
     if jpeg.has_zeroed_run(data):
         raise ValueError('a run of zeros in its code')
-    pixels = simplejpeg.decode_jpeg(data, 'CMYK' if image.mode == 'CMYK' else 'RGB', strict=True)
-    return None if image.mode == 'CMYK' else pixels
+    return simplejpeg.decode_jpeg(data, space, strict=True)
 
 
 def crop(image: NDArray[np.uint8], xyxy: Sequence[int], fill: int = 114) -> NDArray[np.uint8]:
@@ -146,8 +185,9 @@ def fit(image: NDArray[np.uint8], longer: int) -> NDArray[np.uint8]:
                       cv2.INTER_LINEAR if scale > 0.5 else cv2.INTER_AREA)
 
 
-def encode_jpeg(image: NDArray[np.uint8], quality: int) -> bytes:
-    return simplejpeg.encode_jpeg(np.ascontiguousarray(image), quality, 'RGB', '444' if quality >= 90 else '420')
+def encode_jpeg(image: NDArray[np.uint8], quality: int, sampling: str = '444') -> bytes:
+    """JPEG, with a chroma subsampling of ``444`` or ``420``; below quality 90 always of ``420``."""
+    return simplejpeg.encode_jpeg(np.ascontiguousarray(image), quality, 'RGB', sampling if quality >= 90 else '420')
 
 
 def encode_png(image: NDArray[np.uint8]) -> bytes:

@@ -23,15 +23,15 @@ _AGAIN = 'run the stage that writes it again: make crop, or make synth'
 
 
 @contextlib.contextmanager
-def writing(path: Path, classes: list[str], **metainfo: list) -> Iterator[Callable[[dict], None]]:
-    """Write a list row by row, with the function that this gives; a row is a line. ``metainfo`` is more of that."""
+def writing(path: Path, classes: list[str], **metainfo: list) -> Iterator[Callable[[str], None]]:
+    """Write a list with the function that this gives, which takes a row as JSON. ``metainfo`` is more of that."""
     separator = ''
     with replacing(path) as stream:
         stream.write(f'{{"metainfo": {dumps(dict(classes=classes, **metainfo))},\n"data_list": [')
 
-        def append(row: dict) -> None:
+        def append(row: str) -> None:
             nonlocal separator
-            stream.write(f'{separator}\n{dumps(row)}')
+            stream.write(f'{separator}\n{row}')
             separator = ','
 
         yield append
@@ -41,7 +41,7 @@ def writing(path: Path, classes: list[str], **metainfo: list) -> Iterator[Callab
 def write_list(path: Path, classes: list[str], rows: Iterable[dict]) -> None:
     with writing(path, classes) as append:
         for row in rows:
-            append(row)
+            append(dumps(row))
 
 
 def read_list(path: Path) -> tuple[list[str], list[dict]]:

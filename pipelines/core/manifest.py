@@ -6,7 +6,7 @@ absolute paths: equal inputs give equal bytes.
 
 Beside ``crop/`` lie ``.crop.lock`` (one writer at a time), ``.crop.staging`` (a build under way, kept for resuming
 where the build can resume) and ``.crop.stat.json`` (size and mtime of what was hashed, so that 41,160 crops are
-checked without being read).
+checked without being read; the stages beside it use it too, for they read the same images).
 """
 from __future__ import annotations
 
@@ -16,15 +16,12 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import IO, Any
 
-from filelock import FileLock, Timeout
-
 from pipelines import __version__
 from pipelines.core.errors import InputError
-from pipelines.core.fingerprint import fingerprint
+from pipelines.core.fingerprint import Digests, fingerprint
 
 NAME = 'manifest.json'
 LOGS = 'logs'  # a folder of this name is kept with a result but is no part of it: TensorBoard events, checkpoints
@@ -49,15 +46,15 @@ def write_json(path: Path, content: Any, *, indent: int | None = 1) -> None:
         stream.write(dumps(content, indent=indent) + '\n')
 
 
-def _lines(rows: Iterable[Any]) -> Iterator[str]:
+def _lines(rows: Iterable[str]) -> Iterator[str]:
     yield '['
     for number, row in enumerate(rows):
-        yield f'{"," if number else ""}\n{dumps(row)}'
+        yield f'{"," if number else ""}\n{row}'
     yield '\n]'
 
 
-def write_json_rows(path: Path, content: Iterable[Any] | Mapping[str, Iterable[Any]]) -> None:
-    """Write a JSON list, or an object of lists, a row on a line, without holding them in memory."""
+def write_json_rows(path: Path, content: Iterable[str] | Mapping[str, Iterable[str]]) -> None:
+    """Write a list of rows, each given as JSON, or an object of such lists, a row on a line, without holding them."""
     with replacing(path) as stream:
         if isinstance(content, Mapping):
             for number, (key, rows) in enumerate(content.items()):
@@ -107,10 +104,11 @@ def link(path: Path, target: str) -> None:
     partial.replace(path)
 
 
-def _rows(paths: Mapping[str, Path | dict], cache: dict[str, list]) -> list[dict]:
+def _rows(paths: Mapping[str, Path | dict], cache: dict[str, list], written: Digests | None = None) -> list[dict]:
     rows = []
     for name, path in sorted(paths.items()):
-        digest, count = (path['sha256'], path['count']) if isinstance(path, dict) else fingerprint(path, cache)
+        digest, count = (path['sha256'], path['count']) if isinstance(path, dict) else fingerprint(
+            path, cache, written=written, inside=name)
         rows.append(dict(path=name, sha256=digest, count=count))
     return rows
 
@@ -140,22 +138,26 @@ def load(folder: Path) -> dict:
 
 def _head(stage: str, parameters: Mapping[str, Any], inputs: Mapping[str, Path | dict], packages: tuple[str, ...],
           cache: dict[str, list]) -> dict:
+    from importlib import metadata
+
     return dict(stage=stage, parameters=json.loads(json.dumps(parameters)), inputs=_rows(inputs, cache),
                 versions={'fgic': __version__, **{name: metadata.version(name) for name in sorted(packages)}})
 
 
-def _cache(path: Path) -> dict[str, list]:
-    try:
-        return read_json(path)
-    except (OSError, ValueError):
-        return {}
+def _cache(out: Path) -> dict[str, list]:
+    """What was hashed by the stages that write beside ``out``; the latest word on a path counts."""
+    found: list[tuple[int, dict]] = []
+    for path in out.parent.glob('.*.stat.json'):
+        with contextlib.suppress(OSError, ValueError):
+            found.append((path.stat().st_mtime_ns, read_json(path)))
+    return {key: value for _, cache in sorted(found, key=lambda row: row[0]) for key, value in cache.items()}
 
 
 def is_current(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Mapping[str, Path | dict], *,
                packages: tuple[str, ...] = ()) -> bool:
     """Whether `produce` with these arguments would find ``out`` up to date."""
     out = out.absolute()
-    cache = _cache(out.with_name(f'.{out.name}.stat.json'))
+    cache = _cache(out)
     return _current(out, _head(stage, parameters, inputs, packages, cache), cache)
 
 
@@ -190,7 +192,7 @@ def _publish(staging: Path, out: Path, old: Path) -> None:
 
 
 def produce(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Mapping[str, Path | dict],
-            build: Callable[[Path], None], *, packages: tuple[str, ...] = (), resume: bool = False) -> bool:
+            build: Callable[[Path], Digests | None], *, packages: tuple[str, ...] = (), resume: bool = False) -> bool:
     """Make ``out`` with ``build``, unless it is already there, made from the same parameters and bytes.
 
     Args:
@@ -199,12 +201,15 @@ def produce(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Mappin
         parameters: JSON values; no absolute paths.
         inputs: files and folders read by the build, by the name they are recorded under; or rows that another
             stage's manifest has of them (`recorded`).
-        build: fills the (empty) folder it is given. Hidden folders in it are scratch: removed before it is published.
+        build: fills the (empty) folder it is given, and may return digests of files it wrote, which then are not
+            read again. Hidden folders are scratch: removed before the folder is published.
         packages: distributions whose versions are recorded and, changed, make a result outdated.
         resume: the build can go on in the folder that an interrupted one left.
     Returns:
         whether anything was built.
     """
+    from filelock import FileLock, Timeout
+
     out = out.absolute()
     out.parent.mkdir(parents=True, exist_ok=True)
     side = {kind: out.with_name(f'.{out.name}.{kind}') for kind in ('lock', 'staging', 'old', 'stat.json', 'key')}
@@ -221,7 +226,7 @@ def produce(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Mappin
         if out.is_dir() and any(out.iterdir()) and not (out / NAME).exists():
             raise InputError(out, expected='a folder that a stage wrote, or none', found=f'a folder without {NAME}',
                              remedy='choose another --out, or move that folder away')
-        cache = _cache(side['stat.json'])
+        cache = _cache(out)
         head = _head(stage, parameters, inputs, packages, cache)
         if _current(out, head, cache):
             write_json(side['stat.json'], cache)
@@ -238,13 +243,13 @@ def produce(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Mappin
         if resume:
             side['key'].write_text(key)
         if not (staging / NAME).exists():  # else it is whole, and was stopped before it was published
-            build(staging)
-            write_json(staging / NAME, dict(head, outputs=_rows(_outputs(staging), cache)))
+            written = build(staging)
+            write_json(staging / NAME, dict(head, outputs=_rows(_outputs(staging), cache, written)))
         for scratch in [entry for entry in staging.glob('.*') if entry.is_dir() and not entry.is_symlink()]:
             shutil.rmtree(scratch)
         _publish(staging, out, side['old'])
         side['key'].unlink(missing_ok=True)
-        renamed = {k.replace(str(staging), str(out), 1): v for k, v in cache.items()}
+        renamed = {k.replace(os.path.realpath(staging), os.path.realpath(out), 1): v for k, v in cache.items()}
         write_json(side['stat.json'], renamed)
     finally:
         lock.release()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from data_converters.convert import to_coco
 from data_converters.records import Record
 from pipelines.core import boxes, coco, coco_stream, names
-from pipelines.core.manifest import write_json_rows
+from pipelines.core.manifest import dumps, write_json_rows
 
 TEXT = st.text(st.characters(blacklist_categories=('Cs', 'Cc'), blacklist_characters='/\\'), min_size=1, max_size=12)
 NAMES = TEXT.map(lambda name: f'a/{name}.jpg').filter(lambda name: names.fault(name) is None)
@@ -35,8 +35,8 @@ def test_records_to_coco_and_back(pictures):
             assert counts['boxes'] + counts['dropped_boxes'] == counts['boxes_annotated'] == sum(
                 len(record.xyxy) for record in records[number::3])
             assert len(dropped) == counts['dropped_boxes']
-            write_json_rows(Path(folder) / f'{split}.json', dict(
-                categories=categories, images=content['images'], annotations=rows))
+            write_json_rows(Path(folder) / f'{split}.json', {key: map(dumps, part) for key, part in dict(
+                categories=categories, images=content['images'], annotations=rows).items()})
         splits = coco.read_splits(Path(folder))
         streamed = list(coco_stream.annotated(Path(folder)))
         sizes = coco_stream.images(Path(folder)).sizes.tolist()

@@ -28,6 +28,29 @@ def test_orientation_is_applied_to_size_and_pixels(tmp_path, halves):
     assert picture[3, 10, 0] > 200 and picture[27, 10, 2] > 200
 
 
+def test_xmp_can_turn_a_jpeg_as_well(tmp_path, halves):
+    xmp = b'http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x="adobe:ns:meta/" tiff:Orientation="6"/>'
+    plain = images.encode_jpeg(halves, 95)
+    turned = plain[:2] + b'\xff\xe1' + (len(xmp) + 2).to_bytes(2, 'big') + xmp + plain[2:]
+    for name, data, size in (('plain', plain, (30, 20)), ('turned', turned, (20, 30))):
+        (tmp_path / name).write_bytes(data)
+        assert images.size(tmp_path / name) == images.decode(tmp_path / name).shape[1::-1] == size
+
+
+@pytest.mark.parametrize('mode', ['RGB', 'L'])
+@pytest.mark.parametrize('longer_header', [False, True])
+@pytest.mark.parametrize('progressive', [False, True])
+def test_jpegs_read_without_pillow_are_read_the_same(tmp_path, halves, mode, longer_header, progressive):
+    picture = np.kron(halves, np.ones((3, 3, 1), np.uint8))
+    Image.fromarray(picture).convert(mode).save(tmp_path / 'a.jpg', quality=90, progressive=progressive,
+                                                icc_profile=bytes(9000) if longer_header else None)
+    found, sampling = images.read(tmp_path / 'a.jpg')
+    with Image.open(tmp_path / 'a.jpg') as image:
+        assert images.size(tmp_path / 'a.jpg') == image.size == (90, 60)
+        assert (found == np.asarray(image.convert('RGB'))).all()
+    assert sampling == ('420' if mode == 'RGB' else '444')
+
+
 @pytest.mark.parametrize('mode', ['L', 'P', 'RGBA', 'CMYK'])
 def test_every_mode_becomes_rgb(tmp_path, halves, mode):
     path = tmp_path / ('picture.jpg' if mode in ('L', 'CMYK') else 'picture.png')

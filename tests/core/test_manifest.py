@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.core import manifest
+from pipelines.core import fingerprint, manifest
 from pipelines.core.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,6 +53,43 @@ def test_touching_an_input_rebuilds_nothing(source, tmp_path):
     build_copy(source, tmp_path / 'out')
     os.utime(source / 'a.txt', (1, 1))
     assert not build_copy(source, tmp_path / 'out')
+
+
+def test_what_a_stage_hashed_is_not_read_again_by_the_next(source, tmp_path, monkeypatch):
+    (tmp_path / 'link').symlink_to('source')
+    build_copy(source, tmp_path / 'one')
+    read = []
+    monkeypatch.setattr(fingerprint, 'sha256', lambda file, real=fingerprint.sha256: read.append(
+        Path(file).name) or real(file))
+    build_copy(tmp_path / 'link', tmp_path / 'two')
+    assert read == ['copy.txt']
+    (source / 'a.txt').write_text('three')
+    build_copy(source, tmp_path / 'three')
+    assert read == ['copy.txt', 'a.txt', 'copy.txt']
+    build_copy(source, tmp_path / 'elsewhere' / 'four')
+    assert read[3:] == ['a.txt', 'copy.txt']
+
+
+def test_digests_given_by_a_build_are_taken_for_the_files_they_are_of(tmp_path, monkeypatch):
+    files = {'a/1.txt': 'one', 'a/2.txt': 'two', 'a/b/3.txt': 'three', 'c.txt': 'four', 'a/twice.txt': 'five'}
+
+    def build(folder: Path) -> fingerprint.Digests:
+        digests = fingerprint.Digests()
+        for name, content in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(content)
+            digests.add(name, hashlib.sha256(content.encode()).hexdigest())
+        (folder / 'a' / 'other.txt').write_text('of no digest')
+        digests.add('a/twice.txt', '00' * 32)
+        return digests
+
+    manifest.produce(tmp_path / 'read' / 'out', 'copy', {}, {}, lambda folder: build(folder) and None)
+    read = []
+    monkeypatch.setattr(fingerprint, 'sha256', lambda file, real=fingerprint.sha256: read.append(
+        Path(file).name) or real(file))
+    manifest.produce(tmp_path / 'given' / 'out', 'copy', {}, {}, build)
+    assert sorted(read) == ['c.txt', 'other.txt', 'twice.txt']  # of single files, and where two digests are given
+    assert manifest.load(tmp_path / 'given' / 'out') == manifest.load(tmp_path / 'read' / 'out')
 
 
 def test_equal_inputs_give_equal_bytes_anywhere(source, tmp_path):
@@ -124,7 +162,7 @@ def test_nobody_goes_on_in_a_folder_that_was_half_removed(tmp_path, monkeypatch)
 _SLOW = '''
 import sys, time
 from pathlib import Path
-from pipelines.core import manifest
+from pipelines.core import fingerprint, manifest
 out, marker = Path(sys.argv[1]), Path(sys.argv[2])
 def build(folder):
     (folder / 'half.txt').write_text('half')

@@ -32,6 +32,8 @@ SECRET = 'the secret of the house'
 NO_DTD, MALFORMED, ENCODING = 'XML without DTD and entities', 'well-formed XML', 'XML in an encoding that can be read'
 DOCUMENTS = {  # document, what is expected instead
     'billion laughs': (xml(start=f'<!DOCTYPE a [<!ENTITY a0 "ha">{LAUGHS}]>', rest='&a9;'), NO_DTD),
+    'billion laughs in UTF-16': (xml(start=f'<!DOCTYPE a [<!ENTITY a0 "ha">{LAUGHS}]>', rest='&a9;').encode('utf-16'),
+                                 NO_DTD),
     'quadratic blow-up': (xml(start=f'<!DOCTYPE a [<!ENTITY a "{"x" * 100_000}">]>', rest='&a;' * 10_000), NO_DTD),
     'one entity': (xml(start='<!DOCTYPE a [<!ENTITY w "100">]>', size=dict(SIZE, width='&w;')), NO_DTD),
     'parameter entity': (xml(start='<!DOCTYPE a [<!ENTITY % p "<!ENTITY q \'1\'>"> %p;]>'), NO_DTD),

@@ -24,14 +24,14 @@ def naive_crop(jobs: str) -> dict:
     The files have the same sizes, quality and subsampling as ours; the resampling is Pillow's default, bicubic.
 
     Args:
-        jobs: a JSON file of rows ``source``, ``crop`` (xyxy), ``size`` (w, h) and ``out``.
+        jobs: a JSON file of rows ``source``, ``crop`` (xyxy), ``size`` (w, h), ``subsampling`` and ``out``.
     """
     from PIL import Image
 
     rows = json.loads(Path(jobs).read_text())
     for row in rows:
         image = Image.open(row['source']).convert('RGB')
-        image.crop(row['crop']).resize(row['size']).save(row['out'], quality=95, subsampling=0)
+        image.crop(row['crop']).resize(row['size']).save(row['out'], quality=95, subsampling=row['subsampling'])
     return dict(crops=len(rows))
 
 

@@ -6,9 +6,13 @@ import shutil
 from functools import partial
 from pathlib import Path
 
-from pipelines.core import coco, images, lineage
+from PIL import Image, JpegImagePlugin
+
+from pipelines.core import coco, lineage
 from tools.bench import drawing, measure
 from tools.bench.measure import Bench, Row, Run
+
+DOGS = 20_580
 
 
 def crop(convert: Path, out: Path, *arguments: object, workers: int = 1) -> Run:
@@ -18,14 +22,16 @@ def crop(convert: Path, out: Path, *arguments: object, workers: int = 1) -> Run:
 
 
 def naive_jobs(crops: Path, folder: Path) -> list[dict]:
-    """The rows that `child.naive_crop` cuts into ``folder``: the images, boxes and sizes of a finished crop folder."""
+    """The rows that `child.naive_crop` cuts into ``folder``: what the images of a finished crop folder are."""
     jobs = []
     for split in coco.SPLITS:
         rows = {kind: lineage.read_list(crops / f'{kind}_{split}.json')[1] for kind in ('full', 'box', 'square')}
         for full, *cuts in zip(*rows.values()):
-            jobs += [dict(source=str(crops / full['img_path']), crop=cut['crop'],
-                          size=images.size(crops / cut['img_path']), out=str(folder / f'{len(jobs) + number}.jpg'))
-                     for number, cut in enumerate(cuts)]
+            for cut in cuts:
+                with Image.open(crops / cut['img_path']) as image:
+                    size, subsampling = image.size, JpegImagePlugin.get_sampling(image)
+                jobs.append(dict(source=str(crops / full['img_path']), crop=cut['crop'], size=size,
+                                 subsampling=subsampling, out=str(folder / f'{len(jobs)}.jpg')))
     return jobs
 
 
@@ -37,7 +43,7 @@ def naive(jobs: Path, folder: Path, **environment: str) -> Run:
 
 
 def rows(bench: Bench) -> list[Row]:
-    work, count = bench.work / 'cropping', 200 if bench.quick else 10_000
+    work, count = bench.work / 'cropping', 200 if bench.quick else DOGS
     work.mkdir()
     files = drawing.pool(work / 'pool', width=500, height=375, source=bench.images)
     raw, convert = drawing.birds(work / 'raw', files, count), work / 'convert'
