@@ -182,6 +182,7 @@ def drawn(tmp_path_factory):
 @pytest.mark.parametrize('leaf', ['detect/dogs/faster-rcnn_r101_fpn', 'detect/cub/faster-rcnn_r50_fpn',
                                   'detect/cub/faster-rcnn_r101_fpn_per-class',
                                   'classify/cub/resnet50-448px_full', 'classify/dogs/resnet50_full',
+                                  'classify/dogs/resnet50_square_synth',
                                   'classify/cub/resnext101-32x8d_full', 'synth/cub/biggan-deep_256px'])
 def test_both_sides_have_the_same_batch_size_classes_and_random_weights(leaf, drawn):
     path = train.CONFIGS / f'{leaf}.py'
@@ -200,8 +201,8 @@ def test_both_sides_have_the_same_batch_size_classes_and_random_weights(leaf, dr
         assert own.model.backbone.depth == other.model.backbone.depth
     elif leaf.startswith('classify'):
         assert own.model.head.num_classes == other.model.head.num_classes == 8
-        assert len({train_sides.side(cfg[part].dataset.pipeline) for cfg in (own, other)
-                    for part in ('train_dataloader', 'test_dataloader')}) == 1
+        datasets = [cfg[part].dataset for cfg in (own, other) for part in ('train_dataloader', 'test_dataloader')]
+        assert len({train_sides.side(dataset.get('real', dataset).pipeline) for dataset in datasets}) == 1
     else:
         assert other.model.generator == own.model.generator
         assert 'augment' not in other.model.discriminator and other.model.discriminator_steps == 2

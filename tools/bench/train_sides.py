@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.core import lineage
 from pipelines.core.errors import InputError
 from tools.bench import drawing, measure
 
@@ -58,13 +59,20 @@ def stock_of(leaf: Path) -> str:
 def draw(work: Path, count: int, crop_size: int) -> None:
     """So many drawn pictures in Stanford Dogs' layout, converted and cropped; for mmdet with one class, too.
 
-    They have as many pixels as the usual 500 x 375, in a shape that fills a detector's 1333 x 800.
+    What passes for synthetic images are the square crops again, many times over. The pictures have as many pixels as the usual 500 x 375, in a shape that fills a detector's 1333 x 800.
     """
     files = drawing.pool(work / 'pool', width=560, height=336)
     drawing.dogs(work / 'raw', files, count)
     measure.run('data_converters.convert', '--dataset', 'dogs', '--raw', work / 'raw', '--out', work / 'convert')
     measure.run('pipelines.crop', '--coco', work / 'convert', '--out', work / 'crop', '--boxes', 'gt',
                 '--size', crop_size)
+    classes, rows = lineage.read_list(work / 'crop' / 'square_train.json')
+    (work / 'synth').mkdir()
+    for number in range(4):
+        (work / 'synth' / f'{number}').symlink_to(work / 'crop')
+    lineage.write_list(work / 'synth' / 'train.json', classes, [
+        dict(row, img_path=f'{number}/{row["img_path"]}', box_source='synthetic') for number in range(4)
+        for row in rows])
     for split in ('train', 'val'):
         coco = json.loads((work / 'convert' / f'{split}.json').read_text())
         coco['categories'] = [dict(id=1, name='dog')]
@@ -136,6 +144,7 @@ def _classifier(cfg: Config, own: Config, work: Path) -> None:
     cfg.model.head.num_classes = cfg.data_preprocessor.num_classes = CLASSES
     for split in ('train', 'val', 'test'):
         dataset, reference = cfg[f'{split}_dataloader'].dataset, own[f'{split}_dataloader'].dataset
+        reference = reference.get('real', reference)  # as a step costs the same with synthetic images
         factor = side(reference.pipeline) / side(dataset.pipeline)
         for step in dataset.pipeline:
             step.update({key: round(step[key] * factor) for key in ('crop_size', 'scale') if key in step})
