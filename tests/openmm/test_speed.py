@@ -21,6 +21,13 @@ from pipelines.openmm import config, speed, training
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'mm_configs'
 LAST = torch.channels_last
+
+
+def needs_gpu(test: Callable) -> Callable:
+    return pytest.mark.gpu(pytest.mark.mm(pytest.mark.skipif(
+        not torch.cuda.is_available(), reason='needs a CUDA GPU')(test)))
+
+
 SGD = [f'optim_wrapper.optimizer.{value}' for value in ('type=SGD', 'lr=0.01', 'momentum=0.9')]
 PLAIN = 'speed.channels_last=False'
 # Where the config lies, its data below the work folder, what makes it small, its steps, and a convolution to look at.
@@ -140,9 +147,47 @@ def options(name: str, stage: str) -> list[str]:
 @pytest.mark.parametrize('stage', STAGES)
 @pytest.mark.parametrize('name', ['channels_last', 'fused', 'bfloat16', 'full'])
 def test_an_option_is_on_and_changes_the_training_by_its_tolerance(name, stage, trained):
+    check_option(name, stage, trained, TOLERANCES[name][stage])
+
+
+@needs_gpu
+@pytest.mark.parametrize('stage', STAGES)
+@pytest.mark.parametrize('name', ['channels_last', 'fused', 'bfloat16', 'full'])
+def test_an_option_is_on_and_changes_the_training_on_a_gpu_no_more_than_bfloat16(name, stage, trained):
+    """TF32, a GPU's default in convolutions, has 10 bits for bfloat16's 7."""
+    check_option(name, stage, trained, TOLERANCES['bfloat16'][stage])
+
+
+@needs_gpu
+@pytest.mark.skipif(not shutil.which('gcc'), reason='Triton needs a compiler')
+def test_cuda_graphs_are_captured_and_train_as_without(trained):
+    from torch._dynamo.utils import counters
+    torch._dynamo.reset()
+    counters.clear()
+    found = trained('classify', 'speed.compile=backbone', 'speed.compile_mode=reduce-overhead')
+    losses, moved = compare(found, trained('classify'))
+    assert losses <= TOLERANCES['bfloat16']['classify'][0] and moved <= TOLERANCES['bfloat16']['classify'][1]
+    assert counters['inductor']['cudagraph_skips'] == 0
+    assert torch._inductor.cudagraph_trees.get_manager(torch.cuda.current_device(), create_if_none_exists=False)
+
+
+@needs_gpu
+@pytest.mark.parametrize('workers', [0, 2])
+def test_batches_come_in_pinned_memory_and_hold_the_same(workers, work):
+    from mmengine.runner import Runner
+    cfg = config.load(CONFIGS / STAGES['classify'][0], data_root=work, num_classes=3)
+    batches = []
+    for pinned in (True, False):
+        loader = speed.loader(dict(cfg.test_dataloader, num_workers=workers, pin_memory=pinned))
+        batches.append(next(iter(Runner.build_dataloader(loader, seed=0)))['inputs'])
+        assert {image.is_pinned() for image in batches[-1]} == {pinned}
+    assert all(torch.equal(*pair) for pair in zip(*batches, strict=True))
+
+
+def check_option(name: str, stage: str, trained: Callable[..., Trained], tolerance: tuple[float, float]) -> None:
     plain, found = trained(stage), trained(stage, *options(name, stage))
     losses, moved = compare(found, plain)
-    assert losses <= TOLERANCES[name][stage][0] and moved <= TOLERANCES[name][stage][1]
+    assert losses <= tolerance[0] and moved <= tolerance[1]
     lower, last, one_kernel = (name in (option, 'full') for option in ('bfloat16', 'channels_last', 'fused'))
     for run, on in ((plain, False), (found, True)):
         assert run.watch.output.dtype == (torch.bfloat16 if lower and on else torch.float32)
