@@ -64,6 +64,7 @@ def detect(data: Path, out: Path, model_dir: Path, *, config: Path, seed: int = 
         chosen = training.train(cfg, folder, seed=seed, title='[detect] train', gpus=gpus)
         manifest.write_json(folder / 'chosen.json', chosen)
 
+    @manifest.reading(model_dir, parameters)
     def predict(folder: Path) -> None:
         cfg = load()
         from pipelines.openmm import detection

@@ -130,7 +130,8 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
               **({'inception': inception} if inception else {})}
     parameters = dict(network, seed=seed, images_per_class=count, format=image_format, quality=quality, batch=batch,
                       standing_batches=standing_batches, classifier_steps=classifier_steps)
-    manifest.produce(out, 'synth', parameters, inputs, sample, packages=PACKAGES, resume=True)
+    build = sample if weights else manifest.reading(model_dir, trained)(sample)
+    manifest.produce(out, 'synth', parameters, inputs, build, packages=PACKAGES, resume=True)
     print_metrics(manifest.read_json(out / 'metrics.json'))
     return manifest.load(out)
 

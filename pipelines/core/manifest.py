@@ -136,6 +136,27 @@ def load(folder: Path) -> dict:
     return read_json(folder / NAME)
 
 
+@contextlib.contextmanager
+def reading(folder: Path, parameters: Mapping[str, Any]) -> Iterator[None]:
+    """Use what `produce` made of these parameters, and another run may make anew of others meanwhile.
+
+    Raises:
+        InputError: one did.
+    """
+    def found() -> dict:
+        try:
+            return load(folder)
+        except (OSError, ValueError):
+            return {}
+
+    before = found()
+    yield
+    if before.get('parameters') != json.loads(json.dumps(parameters)) or found() != before:
+        raise InputError(folder, expected='the result that this run made or found there',
+                         found='that of another run at the same time', remedy='run the same command again; give runs '
+                         'of another seed or other options a folder of their own (--model-dir)')
+
+
 def _head(stage: str, parameters: Mapping[str, Any], inputs: Mapping[str, Path | dict], packages: tuple[str, ...],
           cache: dict[str, list]) -> dict:
     from importlib import metadata

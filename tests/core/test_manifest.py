@@ -159,6 +159,22 @@ def test_nobody_goes_on_in_a_folder_that_was_half_removed(tmp_path, monkeypatch)
     assert manifest.produce(tmp_path / 'out', 'copy', {'k': 1}, {}, go_on, resume=True)
 
 
+def test_a_result_that_another_run_makes_anew_is_not_taken_for_ones_own(source, tmp_path):
+    build_copy(source, out := tmp_path / 'model', k=1)
+
+    @manifest.reading(out, {'k': 1})
+    def use(meanwhile) -> str:
+        text = (out / 'copy.txt').read_text()
+        meanwhile()
+        return text
+
+    assert use(lambda: None) == "one{'k': 1}"
+    for meanwhile in (lambda: build_copy(source, out, k=2), lambda: None, lambda: shutil.rmtree(out)):
+        with pytest.raises(InputError, match=r'model: expected the result that this run .*\n.*--model-dir'):
+            use(meanwhile)
+        build_copy(source, out, k=2)
+
+
 _SLOW = '''
 import sys, time
 from pathlib import Path
