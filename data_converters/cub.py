@@ -113,10 +113,9 @@ def _table(path: Path, columns: int, kind: type, expected_ids: NDArray[np.int64]
             repaired['blank line'] += 1
             continue
         try:
-            number = int(cells[0])
-            values = cells[1:] if kind is str else list(map(kind, cells[1:]))
-            read, parsed = (cells[:1], [number]) if kind is str else (cells, [number, *values])
-            good = len(values) == columns and number > 0 and _are_plain(read) and all(abs(n) < 1e9 for n in parsed)
+            number, *values = int(cells[0]), *map(kind, cells[1:])
+            good = _are_plain(cells[:1] if kind is str else cells) and len(values) == columns and 0 < number < 1e9 and (
+                kind is str or all(abs(value) < 1e9 for value in values))
         except ValueError:
             good = False
         if not good:

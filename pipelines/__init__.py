@@ -1,3 +1,3 @@
 """The stages of the fine-grained classification pipeline, one module each."""
 
-__version__ = '0.1.0'
+__version__ = '0.2.0'

@@ -133,8 +133,8 @@ def _cut(jobs: list[Job], style: Style, source: Path, strict: bool) -> list[dict
             with open(f'{style.out}/{name}', 'wb') as stream:
                 stream.write(content)
             rows.append(dict(row, img_path=name, crop=area))
-            written[name] = hashlib.sha256(content).hexdigest()
-        done.append(dict(split=job.split, box_source=row['box_source'], sha256=written,
+            written[name] = len(content), hashlib.sha256(content).hexdigest()
+        done.append(dict(split=job.split, box_source=row['box_source'], written=written,
                          rows={kind: manifest.dumps(row) for kind, row in zip(('full', *planned), rows)}))
     return done
 
@@ -184,8 +184,8 @@ def _write_lists(folder: Path, categories: list[dict],
             for kind, row in done['rows'].items():
                 append[kind, done['split']](row)
             counts[done['split']][done['box_source']] += 1
-            for name, digest in done['sha256'].items():
-                digests.add(name, digest)
+            for name, (size, sha256) in done['written'].items():
+                digests.add(name, size, sha256)
     quarantine.write(folder, sum(count.total() for count in counts.values()), damaged)
     return {split: dict(sorted(count.items())) for split, count in counts.items()}, digests
 

@@ -14,7 +14,7 @@ SEEDS = (0, 1, 2)
 ROWS = {  # name: (title, train images, skill)
     'full': ('full images', 60, 0.8), 'box': ('box crops', 60, 2.2), 'square': ('square crops', 60, 1.0),
     'synth': ('square crops + synthetic', 120, 0.85), 'scratch': ('square crops, from scratch', 60, 0.1)}
-VERSIONS = dict(fgic='0.1.0', torch='2.13.0')
+VERSIONS = dict(fgic='0.2.0', torch='2.13.0')
 
 
 def _json(path: Path, content) -> None:

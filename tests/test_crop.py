@@ -107,7 +107,8 @@ def test_without_a_detection_the_whole_image_is_padded_and_marked(convert, detec
 
 
 @pytest.mark.parametrize(('source', 'size', 'kept'), [
-    ('444', 40, '444'), ('420', 40, '420'), ('420', 64, '420'), ('420', 25, '444'), ('png', 40, '444')])
+    ('444', 40, '444'), ('420', 40, '420'), ('420', 64, '420'), ('420', 25, '444'), ('422', 40, '444'),
+    ('411', 40, '420'), ('png', 40, '444')])
 def test_chroma_is_kept_as_fine_as_the_photograph_has_it(convert, tmp_path, source, size, kept):
     """The crop is of 40 x 50 pixels; shrunk to half, 2 x 2 pixels of the photograph are one."""
     path = convert / 'images' / 'a' / 'train.jpg'
@@ -117,11 +118,25 @@ def test_chroma_is_kept_as_fine_as_the_photograph_has_it(convert, tmp_path, sour
     assert simplejpeg.decode_jpeg_header((tmp_path / 'crop/box/a/train.jpg').read_bytes())[3] == kept
 
 
-def test_the_digests_that_the_workers_give_are_those_of_the_files(convert, tmp_path):
-    crop(convert, tmp_path / 'crop', by_split=parse_boxes('gt'), engine=ONE)
+def test_the_digests_that_the_workers_give_are_those_of_the_files(convert, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        read = []
+        patch.setattr(fingerprint, 'sha256', lambda file, real=fingerprint.sha256: read.append(str(file)) or real(file))
+        crop(convert, tmp_path / 'crop', by_split=parse_boxes('gt'), engine=ONE)
+        assert read and not [file for file in read if '/box/' in file or '/square/' in file]
     written = {row['path']: row['sha256'] for row in manifest.load(tmp_path / 'crop')['outputs']}
     for kind in ('box', 'square'):
-        assert fingerprint.fingerprint(tmp_path / 'crop' / kind, {}) == (written[kind], 3)
+        assert fingerprint.fingerprint(tmp_path / 'crop' / kind, fingerprint.Cache()) == (written[kind], 3)
+
+
+def test_a_crop_that_a_power_cut_emptied_is_not_published(convert, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr('pipelines.crop._write_lists', lambda *args: exec('raise KeyboardInterrupt'))
+        crop(convert, tmp_path / 'crop', by_split=parse_boxes('gt'), engine=ONE)
+    (tmp_path / '.crop.staging/box/a/train.jpg').write_bytes(b'')
+    with pytest.raises(InputError, match=r'box/a/train\.jpg: expected [0-9,]+ bytes, as were written, found 0'):
+        crop(convert, tmp_path / 'crop', by_split=parse_boxes('gt'), engine=ONE)
+    assert not (tmp_path / 'crop').exists()
 
 
 def test_a_detection_outside_the_image_counts_as_none(convert, tmp_path):

@@ -1,4 +1,4 @@
-"""Damage that a JPEG decoder cannot see: a run of zeros where the code of a picture cannot have one.
+"""A JPEG's header, and damage that a decoder cannot see: a run of zeros where the code of a picture cannot have one.
 
 Huffman codes fall into step again: after a zeroed run a decoder reads on, in half of all cases without a warning, and
 the picture is wrong from there on. With the tables of the standard's annex K, which most encoders use, 128 zero bits
@@ -15,6 +15,36 @@ import simplejpeg
 
 _RUN = bytes(16)
 _DHT, _SOF0, _SOS = 0xC4, 0xC0, 0xDA
+_FRAMES = frozenset((0xC0, 0xC1, 0xC2))  # baseline, extended, progressive
+# tables, a comment, and application data but Exif's and XMP's (E1), which can turn a picture, and Adobe's (EE: inks)
+_SEGMENTS = _FRAMES | {_DHT, 0xDB, 0xDD, 0xFE} | set(range(0xE0, 0xF0)) - {0xE1, 0xEE}
+
+
+def plain_size(head: bytes) -> tuple[int, int] | None:
+    """Width and height of a JPEG that nothing turns, without inks and of 8 bits; None: of any other file.
+
+    Args:
+        head: the file's beginning; None where that ends before the first scan.
+    Source: ITU-T T.81, annex B.
+    """
+    if head[:2] != b'\xff\xd8':
+        return None
+    place, frame = 2, None
+    while place + 4 <= len(head) and head[place] == 0xFF:
+        marker = head[place + 1]
+        if marker == _SOS:
+            break
+        if marker not in _SEGMENTS or (marker in _FRAMES and frame):
+            return None
+        if marker in _FRAMES:
+            frame = head[place + 4:place + 10]
+        place += 2 + (head[place + 2] << 8 | head[place + 3])
+    else:
+        return None
+    if not frame or frame[0] != 8 or frame[5] not in (1, 3):
+        return None
+    width, height = frame[3] << 8 | frame[4], frame[1] << 8 | frame[2]
+    return (width, height) if width and height else None
 
 
 def has_zeroed_run(data: bytes) -> bool:

@@ -21,7 +21,7 @@ from typing import IO, Any
 
 from pipelines import __version__
 from pipelines.core.errors import InputError
-from pipelines.core.fingerprint import Digests, fingerprint
+from pipelines.core.fingerprint import Cache, Digests, fingerprint
 
 NAME = 'manifest.json'
 LOGS = 'logs'  # a folder of this name is kept with a result but is no part of it: TensorBoard events, checkpoints
@@ -104,7 +104,7 @@ def link(path: Path, target: str) -> None:
     partial.replace(path)
 
 
-def _rows(paths: Mapping[str, Path | dict], cache: dict[str, list], written: Digests | None = None) -> list[dict]:
+def _rows(paths: Mapping[str, Path | dict], cache: Cache, written: Digests | None = None) -> list[dict]:
     rows = []
     for name, path in sorted(paths.items()):
         digest, count = (path['sha256'], path['count']) if isinstance(path, dict) else fingerprint(
@@ -158,20 +158,20 @@ def reading(folder: Path, parameters: Mapping[str, Any]) -> Iterator[None]:
 
 
 def _head(stage: str, parameters: Mapping[str, Any], inputs: Mapping[str, Path | dict], packages: tuple[str, ...],
-          cache: dict[str, list]) -> dict:
+          cache: Cache) -> dict:
     from importlib import metadata
 
     return dict(stage=stage, parameters=json.loads(json.dumps(parameters)), inputs=_rows(inputs, cache),
                 versions={'fgic': __version__, **{name: metadata.version(name) for name in sorted(packages)}})
 
 
-def _cache(out: Path) -> dict[str, list]:
-    """What was hashed by the stages that write beside ``out``; the latest word on a path counts."""
-    found: list[tuple[int, dict]] = []
+def _cache(out: Path) -> Cache:
+    """What the stages hashed that write beside ``out``."""
+    rows = []
     for path in out.parent.glob('.*.stat.json'):
-        with contextlib.suppress(OSError, ValueError):
-            found.append((path.stat().st_mtime_ns, read_json(path)))
-    return {key: value for _, cache in sorted(found, key=lambda row: row[0]) for key, value in cache.items()}
+        with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
+            rows += [(str(key), str(stats), str(sha256)) for key, (stats, sha256) in read_json(path).items()]
+    return Cache(rows)
 
 
 def is_current(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Mapping[str, Path | dict], *,
@@ -182,7 +182,7 @@ def is_current(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Map
     return _current(out, _head(stage, parameters, inputs, packages, cache), cache)
 
 
-def _current(out: Path, head: dict, cache: dict[str, list]) -> bool:
+def _current(out: Path, head: dict, cache: Cache) -> bool:
     try:
         found = load(out)
     except (OSError, ValueError):
@@ -250,7 +250,7 @@ def produce(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Mappin
         cache = _cache(out)
         head = _head(stage, parameters, inputs, packages, cache)
         if _current(out, head, cache):
-            write_json(side['stat.json'], cache)
+            write_json(side['stat.json'], cache.used)
             print(f'[{stage}] up to date', flush=True)
             return False
         if why := _changed(out, head):
@@ -265,13 +265,18 @@ def produce(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Mappin
             side['key'].write_text(key)
         if not (staging / NAME).exists():  # else it is whole, and was stopped before it was published
             written = build(staging)
-            write_json(staging / NAME, dict(head, outputs=_rows(_outputs(staging), cache, written)))
+            outputs = _rows(_outputs(staging), cache, written)
+            if written and written.missing():
+                raise InputError(staging, expected='every file that was written', found=f'{written.missing()} missing',
+                                 remedy='remove that folder, and see whether the disk is well')
+            write_json(staging / NAME, dict(head, outputs=outputs))
         for scratch in [entry for entry in staging.glob('.*') if entry.is_dir() and not entry.is_symlink()]:
             shutil.rmtree(scratch)
         _publish(staging, out, side['old'])
         side['key'].unlink(missing_ok=True)
-        renamed = {k.replace(os.path.realpath(staging), os.path.realpath(out), 1): v for k, v in cache.items()}
-        write_json(side['stat.json'], renamed)
+        old, new = os.path.realpath(staging), os.path.realpath(out)
+        write_json(side['stat.json'], {
+            new + path[len(old):] if path.startswith(old) else path: row for path, row in cache.used.items()})
     finally:
         lock.release()
     return True

@@ -51,25 +51,11 @@ class Engine:
         else:
             spawn = multiprocessing.get_context('spawn')  # fork is unsafe beside tqdm's thread
             pool = ProcessPoolExecutor(workers, spawn, initializer=_start, initargs=(os.getpid(), workers))
+            os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')  # these processes are enough; numpy is imported sooner
             try:
-                with _one_blas_thread():
-                    yield pool, workers
+                yield pool, workers
             finally:
                 pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _one_blas_thread() -> Iterator[None]:
-    """For processes that start in here: numpy's threads cost a third of its import, and the processes are enough."""
-    name = 'OPENBLAS_NUM_THREADS'
-    before = os.environ.get(name)
-    os.environ[name] = '1'
-    try:
-        yield
-    finally:
-        del os.environ[name]
-        if before is not None:
-            os.environ[name] = before
 
 
 class _Here(Executor):

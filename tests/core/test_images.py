@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from pipelines.core import images
 from pipelines.core.errors import InputError
@@ -37,18 +37,56 @@ def test_xmp_can_turn_a_jpeg_as_well(tmp_path, halves):
         assert images.size(tmp_path / name) == images.decode(tmp_path / name).shape[1::-1] == size
 
 
-@pytest.mark.parametrize('mode', ['RGB', 'L'])
-@pytest.mark.parametrize('longer_header', [False, True])
-@pytest.mark.parametrize('progressive', [False, True])
-def test_jpegs_read_without_pillow_are_read_the_same(tmp_path, halves, mode, longer_header, progressive):
-    picture = np.kron(halves, np.ones((3, 3, 1), np.uint8))
-    Image.fromarray(picture).convert(mode).save(tmp_path / 'a.jpg', quality=90, progressive=progressive,
-                                                icc_profile=bytes(9000) if longer_header else None)
-    found, sampling = images.read(tmp_path / 'a.jpg')
+def jpeg_file(path, picture, mode='RGB', **how) -> None:
+    Image.fromarray(picture).convert(mode).save(path, 'JPEG', quality=90, **how)
+
+
+EXIF = Image.Exif()
+EXIF[0x0112] = 6
+
+
+@pytest.mark.parametrize(('mode', 'how', 'plain', 'sampling'), [
+    ('RGB', {}, True, '420'), ('L', {}, True, '420'), ('RGB', dict(progressive=True), True, '420'),
+    ('RGB', dict(subsampling=0), True, '444'), ('RGB', dict(subsampling=1), True, '444'),
+    ('RGB', dict(comment=b'x' * 500), True, '420'), ('RGB', dict(icc_profile=bytes(900)), True, '420'),
+    ('RGB', dict(icc_profile=bytes(9000)), False, '420'), ('RGB', dict(exif=EXIF), False, '420'),
+    ('RGB', dict(exif=EXIF, icc_profile=bytes(9000)), False, '420'),
+    ('RGB', dict(keep_rgb=True), False, '444'), ('CMYK', {}, False, '444')])
+def test_jpegs_read_without_pillow_are_read_the_same(tmp_path, halves, monkeypatch, mode, how, plain, sampling):
+    path, asked = tmp_path / 'a.jpg', []
+    jpeg_file(path, np.kron(halves, np.ones((3, 3, 1), np.uint8)), mode, **how)
+    with Image.open(path) as image:
+        expected = np.asarray(ImageOps.exif_transpose(image).convert('RGB'))
+    real = images._open
+    monkeypatch.setattr(images, '_open', lambda source: asked.append(source) or real(source))
+    assert images.size(path) == expected.shape[1::-1] and bool(asked) != plain
+    del asked[:]
+    found = images.read(path)
+    assert (found[0] == expected).all() and found[1] == sampling and bool(asked) != plain
+
+
+def test_inks_that_libjpeg_alone_would_convert_are_left_to_pillow(tmp_path, halves):
+    """YCCK, as Photoshop writes it: Adobe's transform is 2."""
+    jpeg_file(tmp_path / 'a.jpg', halves, 'CMYK')
+    data = (tmp_path / 'a.jpg').read_bytes()
+    place = data.index(b'Adobe') + 11
+    assert data[place] == 0
+    (tmp_path / 'a.jpg').write_bytes(data[:place] + b'\2' + data[place + 1:])
     with Image.open(tmp_path / 'a.jpg') as image:
-        assert images.size(tmp_path / 'a.jpg') == image.size == (90, 60)
-        assert (found == np.asarray(image.convert('RGB'))).all()
-    assert sampling == ('420' if mode == 'RGB' else '444')
+        assert image.mode == 'CMYK' and (images.decode(tmp_path / 'a.jpg') == np.asarray(image.convert('RGB'))).all()
+
+
+@pytest.mark.parametrize('change', [
+    lambda data, frame: data[:frame + 4] + b'\x0c' + data[frame + 5:],                      # 12 bits
+    lambda data, frame: data[:2] + b'\xff\x01' + data[2:],                                  # a marker without content
+    lambda data, frame: data[:frame + 5] + b'\0\0' + data[frame + 7:]], ids=['12 bits', 'TEM', 'no height'])
+def test_an_odd_header_is_refused_by_size_and_by_decode(tmp_path, halves, change):
+    jpeg_file(tmp_path / 'a.jpg', halves)
+    data = (tmp_path / 'a.jpg').read_bytes()
+    (tmp_path / 'a.jpg').write_bytes(change(data, data.index(b'\xff\xc0')))
+    for read in (images.size, images.decode):
+        with pytest.raises(InputError, match='a.jpg'):
+            read(tmp_path / 'a.jpg')
 
 
 @pytest.mark.parametrize('mode', ['L', 'P', 'RGBA', 'CMYK'])

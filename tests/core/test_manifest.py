@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -71,16 +72,16 @@ def test_what_a_stage_hashed_is_not_read_again_by_the_next(source, tmp_path, mon
 
 
 def test_digests_given_by_a_build_are_taken_for_the_files_they_are_of(tmp_path, monkeypatch):
-    files = {'a/1.txt': 'one', 'a/2.txt': 'two', 'a/b/3.txt': 'three', 'c.txt': 'four', 'a/twice.txt': 'five'}
+    files = {'a/1.txt': 'one', 'a/2.txt': 'two', 'a/b/3.txt': 'three', 'a/twice.txt': 'five'}
 
     def build(folder: Path) -> fingerprint.Digests:
         digests = fingerprint.Digests()
         for name, content in files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(content)
-            digests.add(name, hashlib.sha256(content.encode()).hexdigest())
+            digests.add(name, len(content), hashlib.sha256(content.encode()).hexdigest())
         (folder / 'a' / 'other.txt').write_text('of no digest')
-        digests.add('a/twice.txt', '00' * 32)
+        digests.add('a/twice.txt', 4, '00' * 32)
         return digests
 
     manifest.produce(tmp_path / 'read' / 'out', 'copy', {}, {}, lambda folder: build(folder) and None)
@@ -88,8 +89,45 @@ def test_digests_given_by_a_build_are_taken_for_the_files_they_are_of(tmp_path, 
     monkeypatch.setattr(fingerprint, 'sha256', lambda file, real=fingerprint.sha256: read.append(
         Path(file).name) or real(file))
     manifest.produce(tmp_path / 'given' / 'out', 'copy', {}, {}, build)
-    assert sorted(read) == ['c.txt', 'other.txt', 'twice.txt']  # of single files, and where two digests are given
+    assert sorted(read) == ['other.txt', 'twice.txt']
     assert manifest.load(tmp_path / 'given' / 'out') == manifest.load(tmp_path / 'read' / 'out')
+
+
+@pytest.mark.parametrize(('harm', 'message'), [
+    (lambda path: path.write_text('tw'), 'a/2.txt: expected 3 bytes, as were written, found 2'),
+    (lambda path: path.unlink(), 'expected every file that was written, found 1 missing')])
+def test_a_file_that_is_not_as_it_was_written_is_not_published(tmp_path, harm, message):
+    """As a power cut can leave it: the finished shard that names it is on the disk, what it names is not."""
+    def build(folder: Path) -> fingerprint.Digests:
+        digests = fingerprint.Digests()
+        (folder / 'a').mkdir()
+        for name, content in (('a/1.txt', 'one'), ('a/2.txt', 'two')):
+            (folder / name).write_text(content)
+            digests.add(name, len(content), hashlib.sha256(content.encode()).hexdigest())
+        harm(folder / 'a' / '2.txt')
+        return digests
+
+    with pytest.raises(InputError, match=message):
+        manifest.produce(tmp_path / 'out', 'copy', {}, {}, build)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_what_lies_beside_a_result_need_not_be_a_cache(source, tmp_path):
+    for name, content in (('a', '[]'), ('b', '{"x": 3}'), ('c', '{"x": [1, 2]}'), ('d', '{')):
+        (tmp_path / f'.{name}.stat.json').write_text(content)
+    assert build_copy(source, tmp_path / 'out') and not build_copy(source, tmp_path / 'out')
+    assert set(json.loads((tmp_path / '.out.stat.json').read_text())) == {str(source), str(tmp_path / 'out/copy.txt')}
+
+
+def test_what_another_stage_knows_of_an_older_state_is_not_taken(source, tmp_path, monkeypatch):
+    build_copy(source, tmp_path / 'one')
+    old = (tmp_path / '.one.stat.json').read_bytes()
+    (source / 'a.txt').write_text('another')
+    build_copy(source, tmp_path / 'one')
+    (tmp_path / '.two.stat.json').write_bytes(old)  # newer than the file that is right
+    read = []
+    monkeypatch.setattr(fingerprint, 'sha256', lambda file: read.append(file))
+    assert not build_copy(source, tmp_path / 'one') and not read
 
 
 def test_equal_inputs_give_equal_bytes_anywhere(source, tmp_path):
@@ -178,7 +216,7 @@ def test_a_result_that_another_run_makes_anew_is_not_taken_for_ones_own(source, 
 _SLOW = '''
 import sys, time
 from pathlib import Path
-from pipelines.core import fingerprint, manifest
+from pipelines.core import manifest
 out, marker = Path(sys.argv[1]), Path(sys.argv[2])
 def build(folder):
     (folder / 'half.txt').write_text('half')

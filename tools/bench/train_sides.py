@@ -59,7 +59,8 @@ def stock_of(leaf: Path) -> str:
 def draw(work: Path, count: int, crop_size: int) -> None:
     """So many drawn pictures in Stanford Dogs' layout, converted and cropped; for mmdet with one class, too.
 
-    What passes for synthetic images are the square crops again, many times over. The pictures have as many pixels as the usual 500 x 375, in a shape that fills a detector's 1333 x 800.
+    The pictures have as many pixels as the usual 500 x 375, in a shape that fills a detector's 1333 x 800. What passes
+    for synthetic images are the square crops again, four times.
     """
     files = drawing.pool(work / 'pool', width=560, height=336)
     drawing.dogs(work / 'raw', files, count)
