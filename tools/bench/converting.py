@@ -50,7 +50,7 @@ def rows(bench: Bench) -> list[Row]:
     result = [measure.within('convert Stanford Dogs, annotation-only, one core', 5,
                              [run.seconds for runs in alone.values() for run in runs], origin)]
     files = drawing.pool(work / 'pool', width=500, height=375, source=bench.images)
-    for dataset, layout, count, name in (('dogs', drawing.dogs, 200 if bench.quick else 10_000, 'Stanford Dogs'),
+    for dataset, layout, count, name in (('dogs', drawing.dogs, 200 if bench.quick else DOGS, 'Stanford Dogs'),
                                          ('cub', drawing.birds, 500 if bench.quick else BIRDS, 'CUB')):
         own, other = _against_the_script(dataset, layout(work / dataset, files, count), work, min(bench.rounds, 3))
         result.append(measure.faster(f'convert {name} with images, one core, against the obvious script', 5, own, other,
