@@ -71,7 +71,8 @@ def _check_shape(path: Path, lists: tuple[str, ...], expected: str, remedy: str)
     """
     import ijson
 
-    names: list[set[str]] = []
+    open_objects: list[set[str]] = []  # and lists: the names in each
+    names: set[str] = set()  # of the innermost
     shape: dict[str, str] = {}
     name = ''
     with _opened(path, expected, remedy) as stream:
@@ -79,20 +80,21 @@ def _check_shape(path: Path, lists: tuple[str, ...], expected: str, remedy: str)
             if event in _VALUES:
                 continue
             if event == 'map_key':
-                if value in names[-1]:
+                if value in names:
                     raise InputError(path, expected=expected, found=f'{value!r:.80} twice in one object', remedy=remedy)
-                names[-1].add(value)
+                names.add(value)
                 name = value
             elif event.startswith('start'):
-                if not names:
+                if not open_objects:
                     shape[''] = event
-                elif len(names) == 1 and name:
+                elif len(open_objects) == 1 and name:
                     shape[name] = event
-                names.append(set())
-                if len(names) > _DEPTH:
+                open_objects.append(names)
+                names = set()
+                if len(open_objects) > _DEPTH:
                     raise InputError(path, expected=expected, found=f'more than {_DEPTH} lists in lists', remedy=remedy)
-            elif event.startswith('end'):
-                names.pop()
+            else:
+                names = open_objects.pop()
     wanted = {'': 'start_map', **dict.fromkeys(lists, 'start_array')} if lists else {'': 'start_array'}
     if wrong := [name or 'the whole' for name, event in wanted.items() if shape.get(name) != event]:
         raise InputError(path, expected=expected, found=f'another {wrong[0]}', remedy=remedy)

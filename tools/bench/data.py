@@ -1,6 +1,6 @@
 """Measure the data path: crop, convert, COCO evaluation, writing images, up-to-date checks, growth.
 
-    make bench-data                                     10 to 15 minutes
+    make bench-data                                     15 to 20 minutes
     python -m tools.bench.data --quick                  about a minute, small numbers: to see that everything runs
     python -m tools.bench.data --only crop,write        some sections
     python -m tools.bench.data --images FOLDER          with real JPEGs
@@ -38,8 +38,9 @@ def measure_all(bench: Bench, sections: list[str]) -> list[Row]:
         measure.warn_if_busy()
         print(f'[{name}]', flush=True)
         start = time.monotonic()
-        rows += SECTIONS[name](bench)
-        print(f'  ({time.monotonic() - start:.0f} s)', flush=True)
+        found = SECTIONS[name](bench)
+        print(*found, f'  ({time.monotonic() - start:.0f} s)', sep='\n', flush=True)  # a later section may fail
+        rows += found
     return rows
 
 
@@ -60,7 +61,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--images-at-scale', type=int, metavar='N',
                         help='the most images that crop is run on; default: 100,000, quick: 4,000')
     parser.add_argument('--work', type=Path, metavar='FOLDER',
-                        help='for scratch files; default: /dev/shm where it has 8 GB free, else the temporary folder')
+                        help='for scratch files; default: /dev/shm where it has 8 GB free, else the temporary folder; '
+                             'a million crops need a disk, as /dev/shm has too few inodes')
     args = parser.parse_args(argv)
     chosen = some_of('--only', args.only, SECTIONS)
     work = args.work or (MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 8e9 else None)
