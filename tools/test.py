@@ -51,6 +51,7 @@ def main(argv: list[str] | None = None) -> None:
                                                        images=images, metrics=metrics))
         print(f'{out / "metrics.json"}: {images} images of {args.split}, '
               + ', '.join(f'{name} {value:.4g}' for name, value in metrics.items()))
+    training.leave()
 
 
 if __name__ == '__main__':

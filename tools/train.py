@@ -81,6 +81,7 @@ def main(argv: list[str] | None = None) -> None:
     chosen = training.train(cfg, out, seed=args.seed, title=args.config.stem)
     if int(os.environ.get('RANK', 0)) == 0:
         print(f'{out}: ' + (', '.join(f'{name} {value}' for name, value in chosen.items()) or 'trained'))
+    training.leave()
 
 
 if __name__ == '__main__':
