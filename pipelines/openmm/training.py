@@ -138,8 +138,8 @@ def build_runner(cfg: Config) -> Runner:
 def leave() -> None:
     """End a process that torchrun started, without taking the interpreter down.
 
-    A thread of torch that asks for Python's lock while the interpreter ends is stopped amid C++ code, which ends the
-    process with SIGABRT: seen after a training that was complete, in one of a dozen on a busy machine.
+    A thread of torch that asks for Python's lock while the interpreter ends is stopped amid C++ code: the likely cause
+    of processes that ended with SIGABRT after a complete training (docs/decisions.md).
     """
     if 'LOCAL_RANK' in os.environ:
         logging.shutdown()
