@@ -130,8 +130,11 @@ def test_the_digests_that_the_workers_give_are_those_of_the_files(convert, tmp_p
 
 
 def test_a_crop_that_a_power_cut_emptied_is_not_published(convert, tmp_path, monkeypatch):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr('pipelines.crop._write_lists', lambda *args: exec('raise KeyboardInterrupt'))
+        patch.setattr('pipelines.crop._write_lists', interrupt)
         crop(convert, tmp_path / 'crop', by_split=parse_boxes('gt'), engine=ONE)
     (tmp_path / '.crop.staging/box/a/train.jpg').write_bytes(b'')
     with pytest.raises(InputError, match=r'box/a/train\.jpg: expected [0-9,]+ bytes, as were written, found 0'):

@@ -9,15 +9,29 @@ nothing is said of those pictures.
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 
 import numpy as np
 import simplejpeg
 
 _RUN = bytes(16)
-_DHT, _SOF0, _SOS = 0xC4, 0xC0, 0xDA
+_DHT, _SOF0, _SOS, _FILL = 0xC4, 0xC0, 0xDA, 0xFF
 _FRAMES = frozenset((0xC0, 0xC1, 0xC2))  # baseline, extended, progressive
 # tables, a comment, and application data but Exif's and XMP's (E1), which can turn a picture, and Adobe's (EE: inks)
 _SEGMENTS = _FRAMES | {_DHT, 0xDB, 0xDD, 0xFE} | set(range(0xE0, 0xF0)) - {0xE1, 0xEE}
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, and where its content begins and ends, of each segment; a fill byte is one without content."""
+    place = 2
+    while place + 4 <= len(data) and data[place] == 0xFF:
+        marker, start = data[place + 1], place + 4
+        if marker == _FILL:
+            place += 1
+            yield marker, place, place
+            continue
+        place += 2 + (data[place + 2] << 8 | data[place + 3])
+        yield marker, start, place
 
 
 def plain_size(head: bytes) -> tuple[int, int] | None:
@@ -29,16 +43,14 @@ def plain_size(head: bytes) -> tuple[int, int] | None:
     """
     if head[:2] != b'\xff\xd8':
         return None
-    place, frame = 2, None
-    while place + 4 <= len(head) and head[place] == 0xFF:
-        marker = head[place + 1]
+    frame = None
+    for marker, start, _ in _segments(head):
         if marker == _SOS:
             break
         if marker not in _SEGMENTS or (marker in _FRAMES and frame):
             return None
         if marker in _FRAMES:
-            frame = head[place + 4:place + 10]
-        place += 2 + (head[place + 2] << 8 | head[place + 3])
+            frame = head[start:start + 6]
     else:
         return None
     if not frame or frame[0] != 8 or frame[5] not in (1, 3):
@@ -66,16 +78,12 @@ def has_zeroed_run(data: bytes) -> bool:
 
 def _header(data: bytes) -> tuple[list[tuple[int, bytes]], int]:
     """(marker, content) of the segments up to the first scan's, and where its code begins."""
-    segments, place = [], 2
-    while place + 4 <= len(data) and data[place] == 0xFF:
-        marker, length = data[place + 1], int.from_bytes(data[place + 2:place + 4], 'big')
-        if marker == 0xFF:  # a fill byte
-            place += 1
-            continue
-        segments.append((marker, data[place + 4:place + 2 + length]))
-        place += 2 + length
+    segments = []
+    for marker, start, end in _segments(data):
+        if marker != _FILL:
+            segments.append((marker, data[start:end]))
         if marker == _SOS:
-            return segments, place
+            return segments, end
     raise ValueError('no scan')
 
 

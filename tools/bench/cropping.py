@@ -10,9 +10,8 @@ from PIL import Image, JpegImagePlugin
 
 from pipelines.core import coco, lineage
 from tools.bench import drawing, measure
+from tools.bench.converting import DOGS
 from tools.bench.measure import Bench, Row, Run
-
-DOGS = 20_580
 
 
 def crop(convert: Path, out: Path, *arguments: object, workers: int = 1) -> Run:
