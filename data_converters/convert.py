@@ -46,7 +46,9 @@ def to_coco(records: list[Record], categories: list[dict]) -> tuple[dict, dict[s
     from PIL import Image
 
     limit = Image.MAX_IMAGE_PIXELS
-    from sahi.utils.coco import Coco, CocoAnnotation, CocoImage
+    from sahi.utils.coco import Coco, CocoImage
+
+    from data_converters.sahi_box import BoxAnnotation
 
     out = Coco(image_id_setting='manual')
     out.add_categories_from_coco_category_list(categories)
@@ -65,15 +67,13 @@ def to_coco(records: list[Record], categories: list[dict]) -> tuple[dict, dict[s
                                                                f'{record.size[0]} x {record.size[1]} image'))
                 continue
             clipped += is_cut
-            image.add_annotation(CocoAnnotation(category['id'], category['name'], bbox=xywh))
+            image.add_annotation(BoxAnnotation(category['id'], category['name'], xywh))
         out.add_image(image)
     content = out.json
     Image.MAX_IMAGE_PIXELS = limit  # sahi switches Pillow's decompression-bomb guard off
     content['categories'] = categories
     for row, record in zip(content['images'], records):
         row['category_id'] = record.label + 1
-    for row in content['annotations']:
-        row['area'] = row['bbox'][2] * row['bbox'][3]  # sahi's is cut to a whole number
     counts = dict(images=len(records), boxes=len(content['annotations']), boxes_annotated=len(raw),
                   multi_object=sum(count > 1 for count in annotated), clipped=clipped,
                   dropped_boxes=len(dropped), quarantined=0)

@@ -79,7 +79,7 @@ def record(root: Path, entry: Entry, annotation_only: bool = False) -> Record:
         InputError: no image.
         DamagedError: its header is damaged.
     """
-    size = image_size(root / f'{IMAGES}/{entry.file}', 'it is in images.txt', _AGAIN)
+    size = image_size(f'{root}/{IMAGES}/{entry.file}', 'it is in images.txt', _AGAIN)
     return Record(entry.id, entry.file, entry.label, size, np.array([entry.xyxy]), f'bounding_boxes.txt:{entry.line}')
 
 

@@ -1,9 +1,10 @@
 """What every reader gives: the images as the official lists name them, then one record per image."""
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,7 @@ from pipelines.core import images, names
 from pipelines.core.errors import InputError
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """An image as listed, before a file of its own is read.
 
     Args:
@@ -60,8 +60,7 @@ class Index:
                         None if self.lines is None else int(self.lines[i]))
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """One image with its annotated animals.
 
     Args:
@@ -90,7 +89,7 @@ def official_file(name: str, where: str) -> str:
                        remedy='take the lists from the official archive')
 
 
-def image_size(path: Path, listed: str, remedy: str) -> tuple[int, int]:
+def image_size(path: str, listed: str, remedy: str) -> tuple[int, int]:
     """`images.size` of an image that a list names.
 
     Raises:
@@ -100,6 +99,6 @@ def image_size(path: Path, listed: str, remedy: str) -> tuple[int, int]:
     try:
         return images.size(path)
     except InputError:
-        if path.is_file():
+        if os.path.isfile(path):
             raise
         raise InputError(path, expected=f'an image ({listed})', found='nothing', remedy=remedy) from None

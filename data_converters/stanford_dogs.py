@@ -70,10 +70,10 @@ def record(root: Path, entry: Entry, annotation_only: bool = False) -> Record:
         DamagedError: one of them is damaged.
     """
     stem = os.path.splitext(entry.file)[0]
-    xyxy, size = _read_xml(root / f'Annotation/{stem}')
+    xyxy, size = _read_xml(f'{root}/Annotation/{stem}')
     rescaled = None
     if not annotation_only:
-        path = root / f'{IMAGES}/{entry.file}'
+        path = f'{root}/{IMAGES}/{entry.file}'
         real = image_size(path, 'it is in the lists', _AGAIN)
         if real == size[::-1] != size and (turned := images.orientation(path)) >= 5:
             rescaled = f'{entry.file}: {real[0]} x {real[1]} pixels, turned by its EXIF, as its boxes now are'
@@ -125,17 +125,18 @@ def _folders_in_order(rows: Iterable[tuple[str, int]], lists: Path) -> list[str]
     return [folder_of[label] for label in sorted(folder_of)]
 
 
-def _read_xml(path: Path) -> tuple[np.ndarray, tuple[int, int]]:
+def _read_xml(path: str) -> tuple[np.ndarray, tuple[int, int]]:
     """(N, 4) boxes, xyxy and half-open, and the image's width and height."""
     from xml.etree import ElementTree as etree
 
     from defusedxml import DefusedXmlException, ElementTree
 
     try:
-        with path.open('rb') as stream:
-            content = stream.read(_XML_BYTES + 1)
-        if len(content) > _XML_BYTES:
-            raise DamagedError(path, expected=f'XML of at most {_XML_BYTES:,} bytes', found='more', remedy=_AGAIN)
+        with open(path, 'rb', 0) as stream:
+            if (length := os.fstat(stream.fileno()).st_size) > _XML_BYTES:
+                raise DamagedError(path, expected=f'XML of at most {_XML_BYTES:,} bytes', found=f'{length:,}',
+                                   remedy=_AGAIN)
+            content = stream.read()
         # what declares nothing has nothing to defuse, and the C parser takes half the time
         harmless = b'<!' not in content and b'\0' not in content  # in every encoding that expat reads but UTF-16
         tree = etree.fromstring(content) if harmless else ElementTree.fromstring(content, forbid_dtd=True)
@@ -165,7 +166,7 @@ def _read_xml(path: Path) -> tuple[np.ndarray, tuple[int, int]]:
     return np.array(inclusive, float) + (0, 0, 1, 1), (width, height)
 
 
-def _numbers(path: Path, shown: str, parent: Any, tag: str, keys: tuple[str, ...]) -> list[int]:
+def _numbers(path: str, shown: str, parent: Any, tag: str, keys: tuple[str, ...]) -> list[int]:
     """The whole numbers in the children ``keys`` of the one child ``tag``; each has to be there once."""
     children = parent.findall(tag)
     if len(children) != 1:

@@ -43,7 +43,7 @@ def _check_pixels(width: int, height: int, limit: int) -> None:
         raise ValueError(f'{width} x {height} pixels, a decompression bomb (more than {limit:,})')
 
 
-def _open(source: Path | io.BytesIO) -> Image.Image:
+def _open(source: str | Path | io.BytesIO) -> Image.Image:
     """A picture whose header says that it is one, and not too large. Pillow's own guard is off after sahi ran."""
     image = Image.open(source, formats=_FORMATS)
     _check_pixels(*image.size, MAX_PIXELS // 2 if image.format == 'WEBP' else MAX_PIXELS)  # WebP is held twice
@@ -64,7 +64,7 @@ def _plain_size(data: bytes) -> tuple[int, int] | None:
     return found
 
 
-def orientation(path: Path) -> int:
+def orientation(path: str | Path) -> int:
     """The EXIF orientation, 1 to 8; 1 where none is given.
 
     Raises:
@@ -74,7 +74,7 @@ def orientation(path: Path) -> int:
         return _orientation(image)
 
 
-def size(path: Path) -> tuple[int, int]:
+def size(path: str | Path) -> tuple[int, int]:
     """Width and height in pixels, from the header alone, EXIF orientation applied.
 
     Raises:

@@ -38,12 +38,13 @@ def replacing(path: Path) -> Iterator[IO[str]]:
     partial.replace(path)
 
 
-dumps = functools.partial(json.dumps, ensure_ascii=False, allow_nan=False)
+_encoder = functools.partial(json.JSONEncoder, ensure_ascii=False, allow_nan=False)
+dumps = _encoder().encode
 
 
 def write_json(path: Path, content: Any, *, indent: int | None = 1) -> None:
     with replacing(path) as stream:
-        stream.write(dumps(content, indent=indent) + '\n')
+        stream.write(_encoder(indent=indent).encode(content) + '\n')
 
 
 def _lines(rows: Iterable[str]) -> Iterator[str]:

@@ -5,11 +5,14 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sahi.utils.coco import CocoAnnotation
 
 from data_converters.convert import to_coco
 from data_converters.records import Record
+from data_converters.sahi_box import BoxAnnotation
 from pipelines.core import boxes, coco, coco_stream, names
 from pipelines.core.manifest import dumps, write_json_rows
 
@@ -49,3 +52,17 @@ def test_records_to_coco_and_back(pictures):
         inside = boxes.clip(record.xyxy, record.size)
         kept = inside[boxes.area(inside) > 0]
         assert np.abs(splits[split].gt_xyxy(record.id) - kept).max(initial=0) < 1e-6
+
+
+SIDE = st.floats(0.5, 400, width=32)
+
+
+@settings(max_examples=60)
+@given(st.tuples(SIDE, SIDE, SIDE, SIDE))
+def test_a_box_says_what_sahis_own_polygon_of_it_does(xywh):
+    found, own = BoxAnnotation(2, 'b', list(xywh)).json, CocoAnnotation(2, 'b', bbox=list(xywh)).json
+    assert found.pop('bbox') == list(xywh) == pytest.approx(own.pop('bbox'), abs=1e-9)
+    area = found.pop('area')
+    assert area == xywh[2] * xywh[3]
+    assert abs(area - own.pop('area')) < 1 + 1e-6  # sahi's is cut to a whole number
+    assert found == own
