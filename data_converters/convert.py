@@ -21,6 +21,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -34,6 +35,7 @@ from pipelines.core.errors import DamagedError, InputError, command
 
 READERS: dict[str, ModuleType] = {'dogs': stanford_dogs, 'cub': cub, 'toy-dogs': stanford_dogs, 'toy-birds': cub}
 _SHARD = 1000  # images
+_ALONE = 30_000  # images, whose headers are read before other processes have started
 
 
 def to_coco(records: list[Record], categories: list[dict]) -> tuple[dict, dict[str, int], list[dict]]:
@@ -194,7 +196,7 @@ def convert(dataset: str, raw: Path, out: Path, *, annotation_only: bool = False
         val_share: share of every class's training images held out as val, at least one image.
         seed: of the choice of val.
         strict, max_bad: see `quarantine.settle`.
-        engine: who works; None: a process per CPU.
+        engine: who works; None: a process per CPU, or this one alone where that is sooner done.
     Returns:
         whether anything was written (False: up to date).
     """
@@ -216,8 +218,11 @@ def convert(dataset: str, raw: Path, out: Path, *, annotation_only: bool = False
         check_index(index)
         index = with_images(index)
         entries = index.entries(hold_out(index.labels, index.test, val_share, seed))
+        who = engine or shards.Engine()
+        if who.workers is None and not verify and len(index.files) < _ALONE:
+            who = replace(who, workers=1)
         finished = shards.run(_shard, entries, (dataset, root, _categories(index), annotation_only, verify, strict),
-                              folder / '.shards', size=_SHARD, total=len(index.files), title='convert', engine=engine)
+                              folder / '.shards', size=_SHARD, total=len(index.files), title='convert', engine=who)
         _write(dataset, index, finished, annotation_only, folder)
         if not annotation_only:
             manifest.link(folder / 'images', target or os.path.relpath(root / reader.IMAGES, folder))

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from pipelines.core import jpeg
 from pipelines.core.boxes import EXIF_STEPS
@@ -207,6 +207,8 @@ def encode_png(image: NDArray[np.uint8]) -> bytes:
 def draw_boxes(image: NDArray[np.uint8], xyxy: NDArray[np.float64], colour: tuple[int, int, int],
                width: int = 2) -> NDArray[np.uint8]:
     """A copy of the image with (N, 4) boxes outlined."""
+    from PIL import ImageDraw
+
     picture = Image.fromarray(image)
     draw = ImageDraw.Draw(picture)
     for box in np.asarray(xyxy, float).reshape(-1, 4):
@@ -217,6 +219,8 @@ def draw_boxes(image: NDArray[np.uint8], xyxy: NDArray[np.float64], colour: tupl
 def contact_sheet(pictures: list[NDArray[np.uint8]], captions: list[str], *, columns: int,
                   cell: int = 160) -> Image.Image:
     """Pictures of any size in a captioned grid, each fitted into a square cell."""
+    from PIL import ImageDraw
+
     rows = -(-len(pictures) // columns)
     line = 14 if any(captions) else 0
     sheet = Image.new('RGB', (columns * (cell + 6), rows * (cell + line + 6)), 'white')
