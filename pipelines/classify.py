@@ -118,6 +118,7 @@ def _start_worker(devices: multiprocessing.Queue) -> None:
     if gpu is not None:
         os.environ['CUDA_VISIBLE_DEVICES'] = gpu
     os.environ['TQDM_POSITION'] = str(line + 1)  # below the bar over all runs
+    multiprocessing.set_start_method(None, force=True)  # mmengine warns of another than it sets, as spawn's own
 
 
 def train_all(runs: list[Run], jobs: int | None) -> None:

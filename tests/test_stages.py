@@ -136,11 +136,12 @@ def test_the_stages_run_and_then_are_up_to_date(work):
              '--classifier-steps', '2', '--cfg-options', 'train_cfg.max_iters=1']
     rows = [CONFIGS / f'classify/toy-dogs/resnet18_{name}.py' for name in ('full', 'square', 'square_synth')]
     classify = ['pipelines.classify', '--data', work, '--out', work / 'classify', '--rows', *rows, '--seeds', '0', '1',
-                '--cfg-options', 'train_cfg.max_epochs=1', 'train_cfg.val_interval=1']
+                '--jobs', '2', '--cfg-options', 'train_cfg.max_epochs=1', 'train_cfg.val_interval=1']
     report = ['pipelines.report', '--work', work, '--out', work / 'report']
     for command in (detect, crop, synth, classify, report):
         done = python(*command)
         assert done.returncode == 0, done.stderr[-3000:]
+        assert 'start method' not in done.stderr
     boxes = json.loads((work / 'detect/detections.json').read_text())
     assert {row['category_id'] for row in boxes} <= {1}
     assert len(lineage.read_list(work / 'synth/train.json')[1]) == 21

@@ -52,6 +52,25 @@ def test_a_second_copy_of_a_library_is_a_fault(monkeypatch, capsys):
     assert 'pip uninstall -y mmcv onedl-mmcv && rm -f ' in capsys.readouterr().out
 
 
+@pytest.mark.parametrize('gpu', [False, True])
+def test_a_container_with_little_shared_memory_is_a_fault_where_full_size_is_trained(gpu, monkeypatch, capsys):
+    import torch
+
+    from tools import doctor
+
+    def usage(path):
+        return real(path)._replace(total=64 << 20) if path == '/dev/shm' else real(path)
+
+    real = doctor.shutil.disk_usage
+    monkeypatch.setattr(doctor.shutil, 'disk_usage', usage)
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: gpu)
+    report = doctor.Report()
+    doctor.check_machine(report)
+    assert report.wrong == gpu
+    said = capsys.readouterr().out
+    assert '0.0625 GiB in /dev/shm' in said and ('mend it with: docker run --shm-size=4g' in said) == gpu
+
+
 def test_gpu_architectures():
     from tools.doctor import runs_on
     built = ['sm_75', 'sm_80', 'sm_86', 'sm_90', 'sm_100', 'sm_120a']

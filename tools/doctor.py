@@ -17,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 FORKS = {'onedl-mmengine': ['mmengine'], 'onedl-mmcv': ['mmcv', 'mmcv-full', 'mmcv-lite'],
          'onedl-mmdetection': ['mmdet'], 'onedl-mmpretrain': ['mmpretrain']}
+SHARED_GIB = 2  # what the full profile's loaders can hold (docs/speed.md)
 REINSTALL = f'rm -f {sys.prefix}/fgic-*.ok && make setup'
 
 
@@ -122,11 +123,17 @@ def check_libraries(report: Report) -> None:
 
 
 def check_machine(report: Report) -> None:
+    import torch
+
     from pipelines.openmm import threads
     memory = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30
     disk = shutil.disk_usage(ROOT).free / 2**30
     report.line('CPUs', f'{len(os.sched_getaffinity(0))}, of which free now {threads.free_cpus()}')
     report.line('memory', f'{memory:.0f} GiB')
+    shared = shutil.disk_usage('/dev/shm').total / 2**30
+    enough = shared >= SHARED_GIB or not torch.cuda.is_available()  # without a GPU, the training process loads
+    report.line('shared memory', f'{shared:.3g} GiB in /dev/shm', '' if enough else
+                f'docker run --shm-size={2 * SHARED_GIB}g, as loader workers hand batches over there (docs/speed.md)')
     report.line('disk', f'{disk:.0f} GiB free', '' if disk > 2 else 'free some space, or set WORK=/another/disk')
 
 
