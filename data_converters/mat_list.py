@@ -21,6 +21,7 @@ _COMPLEX = 0x0800
 _DTYPES = {1: 'i1', 2: 'u1', 3: 'i2', 4: 'u2', 5: 'i4', 6: 'u4', 7: 'f4', 9: 'f8', 12: 'i8', 13: 'u8'}
 _CODINGS = {1: 'ascii', 2: 'latin-1', 16: 'utf-8'}
 _WIDE = {4: 'utf-16', 17: 'utf-16', 18: 'utf-32'}
+_PAIR = {order: struct.Struct(f'{order}II').unpack_from for order in '<>'}
 
 
 def read(path: Path) -> tuple[list[str | None], list[float]]:
@@ -52,15 +53,15 @@ def read(path: Path) -> tuple[list[str | None], list[float]]:
 
 def _elements(data: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:
     """(type, content) of one element after the other."""
-    place = 0
-    while place < len(data):
-        if place + 8 > len(data):
+    place, pair, length = 0, _PAIR[order], len(data)
+    while place < length:
+        if place + 8 > length:
             raise ValueError('cut short')
-        kind, size = struct.unpack_from(f'{order}II', data, place)
+        kind, size = pair(data, place)
         start, end = place + 8, place + 8 + size + (-size % 8 if kind != _COMPRESSED else 0)
         if kind >> 16:  # up to four bytes, in the tag itself
             kind, size, start, end = kind & 0xFFFF, kind >> 16, place + 4, place + 8
-        if start + size > min(len(data), end):
+        if start + size > min(length, end):
             raise ValueError('cut short')
         yield kind, data[start:start + size]
         place = end
@@ -89,7 +90,7 @@ def _matrix(part: memoryview, order: str) -> tuple[str, int, tuple[int, ...], It
     sides = struct.unpack(f'{order}{len(shape) // 4}i', shape)
     if min(sides, default=-1) < 0:
         raise ValueError(f'a variable of shape {sides}')
-    return name.decode('latin-1'), struct.unpack(f'{order}II', flags)[0], sides, elements
+    return name.decode('latin-1'), _PAIR[order](flags)[0], sides, elements
 
 
 def _cells(flags: int, shape: tuple[int, ...], elements: Iterator[tuple[int, memoryview]], order: str
@@ -110,7 +111,7 @@ def _text(part: memoryview, order: str) -> str | None:
     kind, data = next(elements, (0, memoryview(b'')))
     coding = _CODINGS.get(kind) or f'{_WIDE.get(kind, "utf-16")}-{"le" if order == "<" else "be"}'
     text = bytes(data).decode(coding)  # UnicodeDecodeError is a ValueError
-    return text if kind in (*_CODINGS, *_WIDE) and text else None
+    return text if (kind in _CODINGS or kind in _WIDE) and text else None
 
 
 def _numbers(flags: int, shape: tuple[int, ...], elements: Iterator[tuple[int, memoryview]], order: str

@@ -163,7 +163,7 @@ def _read_xml(path: str) -> tuple[np.ndarray, tuple[int, int]]:
             axis = 'x' if x2 < x1 else 'y'
             raise DamagedError(f'{path}, object {number} bndbox', expected=f'{axis}max from {axis}min on',
                                found=f'{[x1, y1, x2, y2]}', remedy=_AGAIN)
-    return np.array(inclusive, float) + (0, 0, 1, 1), (width, height)
+    return np.array([[x1, y1, x2 + 1, y2 + 1] for x1, y1, x2, y2 in inclusive], float), (width, height)
 
 
 def _numbers(path: str, shown: str, parent: Any, tag: str, keys: tuple[str, ...]) -> list[int]:
@@ -171,7 +171,7 @@ def _numbers(path: str, shown: str, parent: Any, tag: str, keys: tuple[str, ...]
     children = parent.findall(tag)
     if len(children) != 1:
         raise DamagedError(f'{path}, {shown}', expected='it once', found=f'{len(children)} times', remedy=_AGAIN)
-    texts = {key: [] for key in keys}
+    texts, numbers = {key: [] for key in keys}, []
     for child in children[0]:
         if child.tag in texts:
             texts[child.tag].append(child.text or '')
@@ -179,4 +179,5 @@ def _numbers(path: str, shown: str, parent: Any, tag: str, keys: tuple[str, ...]
         if len(found) != 1 or not _WHOLE.fullmatch(found[0].strip()):
             raise DamagedError(f'{path}, {shown} {key}', expected='one whole number of up to 6 digits',
                                found=', '.join(f'{text!r:.40}' for text in found) or 'nothing', remedy=_AGAIN)
-    return [int(float(texts[key][0])) for key in keys]
+        numbers.append(int(float(found[0])))
+    return numbers
