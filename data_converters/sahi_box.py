@@ -7,7 +7,7 @@ from sahi.utils.coco import CocoAnnotation
 class BoxAnnotation(CocoAnnotation):
     """A box that stays the four numbers it is.
 
-    sahi's own makes each box a polygon and measures that: 20 times as long, an area cut to a whole number, and sides
+    sahi's own makes each box a polygon and measures that: 40 us a box for 0.5, an area cut to a whole number, and sides
     that lose their last bits.
 
     Args:
