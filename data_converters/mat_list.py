@@ -53,15 +53,15 @@ def read(path: Path) -> tuple[list[str | None], list[float]]:
 
 def _elements(data: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:
     """(type, content) of one element after the other."""
-    place, pair, length = 0, _PAIR[order], len(data)
-    while place < length:
-        if place + 8 > length:
+    place = 0
+    while place < len(data):
+        if place + 8 > len(data):
             raise ValueError('cut short')
-        kind, size = pair(data, place)
+        kind, size = _PAIR[order](data, place)
         start, end = place + 8, place + 8 + size + (-size % 8 if kind != _COMPRESSED else 0)
         if kind >> 16:  # up to four bytes, in the tag itself
             kind, size, start, end = kind & 0xFFFF, kind >> 16, place + 4, place + 8
-        if start + size > min(length, end):
+        if start + size > min(len(data), end):
             raise ValueError('cut short')
         yield kind, data[start:start + size]
         place = end

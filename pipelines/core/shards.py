@@ -86,7 +86,8 @@ def _dask_client(address: str) -> Any:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('--workers', type=int, help='processes; default: one per CPU')
+    parser.add_argument('--workers', type=int, help='processes; default: one per CPU, or this one alone '
+                        'where others would take longer to start')
     parser.add_argument('--scheduler', metavar='ADDRESS', help='work on a Dask cluster instead: tcp://host:8786')
 
 
