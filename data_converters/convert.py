@@ -20,7 +20,6 @@ import itertools
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -124,12 +123,19 @@ def _shard(entries: list[Entry], dataset: str, root: Path, categories: list[dict
                 rescaled=[record.rescaled for part in records.values() for record in part if record.rescaled])
 
 
-def _rows(finished: list[Path], split: str, key: str) -> Iterator[str]:
-    """Rows of all shards, as JSON; annotations numbered through."""
-    number = itertools.count(1)
-    for shard in shards.results(finished):
-        for row in shard['splits'][split][key]:
-            yield row if key == 'images' else f'{{"id": {next(number)}, {row[1:]}'
+def _write_splits(folder: Path, categories: list[dict], finished: list[Path]) -> None:
+    """The COCO files, with annotations numbered through."""
+    numbers = {split: itertools.count(1) for split in coco.SPLITS}
+    with contextlib.ExitStack() as stack:
+        append = {split: stack.enter_context(manifest.writing_lists(
+            folder / f'{split}.json', ('categories', 'images', 'annotations'))) for split in coco.SPLITS}
+        for split, row in itertools.product(coco.SPLITS, map(manifest.dumps, categories)):
+            append[split]('categories', row)
+        for key in ('images', 'annotations'):  # shards are read for each, as a million rows are not held
+            for shard in shards.results(finished):
+                for split, part in shard['splits'].items():
+                    for row in part[key]:
+                        append[split](key, row if key == 'images' else f'{{"id": {next(numbers[split])}, {row[1:]}')
 
 
 def _table(summary: dict) -> str:
@@ -169,10 +175,7 @@ def _write(dataset: str, index: Index, finished: list[Path], annotation_only: bo
         raise InputError(quarantine.NAME, expected='an undamaged training image of every class',
                          found=f'none of {name}',
                          remedy=f'replace the damaged images; the first is {damaged[0]["file"]}')
-    for split in coco.SPLITS:
-        manifest.write_json_rows(folder / f'{split}.json', dict(
-            categories=map(manifest.dumps, categories), images=_rows(finished, split, 'images'),
-            annotations=_rows(finished, split, 'annotations')))
+    _write_splits(folder, categories, finished)
     manifest.write_json(folder / 'summary.json', summary)
     (folder / 'summary.txt').write_text(_table(summary), encoding='utf-8')
     print(_table(summary), end='')

@@ -12,13 +12,16 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as etree
 
 import numpy as np
+from defusedxml import DefusedXmlException, ElementTree
 
 from data_converters import archives, mat_list
 from data_converters.records import Entry, Index, Record, image_size, official_file
 from pipelines.core import boxes, images
 from pipelines.core.errors import DamagedError, InputError
+from pipelines.core.files import read_whole
 
 IMAGES = 'Images'
 DOWNLOAD = 'official files: http://vision.stanford.edu/aditya86/ImageNetDogs/'
@@ -127,21 +130,17 @@ def _folders_in_order(rows: Iterable[tuple[str, int]], lists: Path) -> list[str]
 
 def _read_xml(path: str) -> tuple[np.ndarray, tuple[int, int]]:
     """(N, 4) boxes, xyxy and half-open, and the image's width and height."""
-    from xml.etree import ElementTree as etree
-
-    from defusedxml import DefusedXmlException, ElementTree
-
     try:
-        with open(path, 'rb', 0) as stream:
-            if (length := os.fstat(stream.fileno()).st_size) > _XML_BYTES:
-                raise DamagedError(path, expected=f'XML of at most {_XML_BYTES:,} bytes', found=f'{length:,}',
-                                   remedy=_AGAIN)
-            content = stream.read(length)
+        content = read_whole(path, _XML_BYTES)
+    except (FileNotFoundError, IsADirectoryError):
+        raise InputError(path, expected='the XML of an image in the lists', found='nothing', remedy=_AGAIN) from None
+    except ValueError as error:
+        raise DamagedError(path, expected=f'XML of at most {_XML_BYTES:,} bytes', found=str(error),
+                           remedy=_AGAIN) from None
+    try:
         # what declares nothing has nothing to defuse, and the C parser takes half the time
         harmless = b'<!' not in content and b'\0' not in content  # in every encoding that expat reads but UTF-16
         tree = etree.fromstring(content) if harmless else ElementTree.fromstring(content, forbid_dtd=True)
-    except (FileNotFoundError, IsADirectoryError):
-        raise InputError(path, expected='the XML of an image in the lists', found='nothing', remedy=_AGAIN) from None
     except ElementTree.ParseError as error:
         raise DamagedError(f'{path}:{error.position[0]}', expected='well-formed XML', found=str(error),
                            remedy=_AGAIN) from None
@@ -171,13 +170,13 @@ def _numbers(path: str, shown: str, parent: Any, tag: str, keys: tuple[str, ...]
     children = parent.findall(tag)
     if len(children) != 1:
         raise DamagedError(f'{path}, {shown}', expected='it once', found=f'{len(children)} times', remedy=_AGAIN)
-    texts, numbers = {key: [] for key in keys}, []
-    for child in children[0]:
-        if child.tag in texts:
-            texts[child.tag].append(child.text or '')
-    for key, found in texts.items():
-        if len(found) != 1 or not _WHOLE.fullmatch(found[0].strip()):
-            raise DamagedError(f'{path}, {shown} {key}', expected='one whole number of up to 6 digits',
-                               found=', '.join(f'{text!r:.40}' for text in found) or 'nothing', remedy=_AGAIN)
-        numbers.append(int(float(found[0])))
+    pairs = [(child.tag, child.text or '') for child in children[0]]
+    texts, numbers = dict(pairs), []
+    for key in keys:
+        if not _WHOLE.fullmatch(texts.get(key, '').strip()) or len(texts) < len(pairs):
+            found = [text for name, text in pairs if name == key]
+            if len(found) != 1 or not _WHOLE.fullmatch(found[0].strip()):
+                raise DamagedError(f'{path}, {shown} {key}', expected='one whole number of up to 6 digits',
+                                   found=', '.join(f'{text!r:.40}' for text in found) or 'nothing', remedy=_AGAIN)
+        numbers.append(int(float(texts[key])))
     return numbers

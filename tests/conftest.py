@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import settings
 
 from data_converters.convert import convert
 from data_converters.toy import toy
+from pipelines.core import fingerprint
 
 settings.register_profile('repeatable', derandomize=True, deadline=None, database=None)
 settings.load_profile('repeatable')
@@ -18,6 +20,20 @@ def pytest_configure(config: pytest.Config) -> None:
     """Tests compare values to the last bits of a CPU; only `-m gpu` sees a GPU."""
     if config.option.markexpr != 'gpu':
         os.environ['CUDA_VISIBLE_DEVICES'] = ''
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths of files whose bytes are read to be hashed, as a test goes on."""
+    paths: list[str] = []
+
+    def sha256_of(files: Iterable[str | os.PathLike], real: Callable = fingerprint.sha256_of) -> list[str]:
+        files = list(files)
+        paths.extend(map(os.fspath, files))
+        return real(files)
+
+    monkeypatch.setattr(fingerprint, 'sha256_of', sha256_of)
+    return paths
 
 
 def _raw(tmp_path_factory: pytest.TempPathFactory, dataset: str) -> Path:

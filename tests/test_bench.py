@@ -63,6 +63,11 @@ def test_both_evaluations_say_the_same_of_the_measured_case(tmp_path):
     assert 0.1 < ours['numbers'][0] < 0.9
 
 
+def test_both_ways_to_hash_a_folder_find_the_same(birds):
+    ours, loop = (child.hash_folder(engine, str(birds / 'pool')) for engine in ('ours', 'loop'))
+    assert ours['found'] == loop['found'] and ours['seconds'] > 0
+
+
 def test_a_process_is_measured_with_its_children():
     """A child of the process holds 300 MB for a while; both stay on one CPU."""
     program = ('import os, subprocess, sys; print(len(os.sched_getaffinity(0)));'
@@ -108,4 +113,4 @@ def test_growth_is_judged_by_the_cost_of_one_more():
 
 def test_an_unknown_section_is_named(capsys):
     assert data.main(['--only', 'crop,speed']) == 2
-    assert 'expected crop, convert, coco, write, check, growth, found speed' in capsys.readouterr().err
+    assert 'expected crop, convert, coco, write, hash, check, growth, found speed' in capsys.readouterr().err

@@ -6,34 +6,54 @@ import hashlib
 import os
 import stat
 from array import array
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 
 from pipelines.core.errors import InputError
 
-_TOGETHER = 64  # files: handing each to a thread costs more than to hash a small one
-
-
-@functools.cache
-def _pool() -> ThreadPoolExecutor:
-    # More wait for the interpreter's lock, fewer for the disk: of 20,580 photographs 2, 4 and 6 threads on 2 CPUs took
-    # 0.6, 0.7 and 0.9 s where they were in memory, 2.8, 2.0 and 1.8 s where they were not.
-    return ThreadPoolExecutor(min(2 * len(os.sched_getaffinity(0)), 8))
+_TOGETHER = 64  # files for a thread: handing each over costs more than to hash a small one
+_AHEAD, _AHEAD_BYTES = 16, 1 << 20  # files that the disk reads meanwhile, and how much of each
+_BYTES_PER_THREAD = 1 << 14  # while a thread hashes so much, another one gets the interpreter's lock for its next file
 
 
 def sha256(path: str | os.PathLike) -> str:
-    digest = hashlib.sha256()
-    file = os.open(path, os.O_RDONLY)  # every system call gives up the lock, and a file object makes more of them
+    return sha256_of([path])[0]
+
+
+def sha256_of(paths: Iterable[str | os.PathLike]) -> list[str]:
+    """SHA-256 of each file; the next ones are on their way into memory meanwhile."""
+    rest, opened, digests = iter(paths), deque(), []
     try:
-        while block := os.read(file, 1 << 18):
-            digest.update(block)
+        while True:
+            for path in islice(rest, _AHEAD - len(opened)):
+                opened.append(os.open(path, os.O_RDONLY))
+                os.posix_fadvise(opened[-1], 0, _AHEAD_BYTES, os.POSIX_FADV_WILLNEED)
+            if not opened:
+                return digests
+            digest = hashlib.sha256()
+            while block := os.read(opened[0], 1 << 18):
+                digest.update(block)
+            digests.append(digest.hexdigest())
+            os.close(opened.popleft())
     finally:
-        os.close(file)
-    return digest.hexdigest()
+        for file in opened:
+            os.close(file)
+
+
+def _sha256_parallel(paths: Sequence[str | os.PathLike], total_bytes: int) -> list[str]:
+    """`sha256_of`, by as many threads as gain something at the mean size of these files."""
+    threads = min(len(os.sched_getaffinity(0)), 8, total_bytes // (_BYTES_PER_THREAD * max(len(paths), 1)),
+                  -(-len(paths) // _TOGETHER))
+    if threads <= 1:
+        return sha256_of(paths)
+    with ThreadPoolExecutor(threads) as pool:
+        parts = (paths[i:i + _TOGETHER] for i in range(0, len(paths), _TOGETHER))
+        return list(chain.from_iterable(pool.map(sha256_of, parts)))
 
 
 class Cache:
@@ -143,9 +163,8 @@ def fingerprint(path: Path, cache: Cache, root: str = '', written: Digests | Non
     if found is None:
         known = [None] * len(files) if written is None or not folder else written.get(
             [f'{inside}/{file.name}' for file in files], [size for _, size, *_ in state])
-        unread = [file for file, digest in zip(files, known) if digest is None]
-        parts = [unread[i:i + _TOGETHER] for i in range(0, len(unread), _TOGETHER)]
-        read = chain.from_iterable(_pool().map(lambda part: [sha256(file) for file in part], parts))
+        unread = [(file, size) for file, digest, (_, size, *_) in zip(files, known, state) if digest is None]
+        read = iter(_sha256_parallel([file for file, _ in unread], sum(size for _, size in unread)))
         digests = [digest or next(read) for digest in known]
         own = ''.join(f'{digest}  {entry.name}\n' for digest, entry in zip(digests, files))
         found = hashlib.sha256(own.encode()).hexdigest() if folder else digests[0]

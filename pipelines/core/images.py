@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from PIL import Image
 from pipelines.core import jpeg
 from pipelines.core.boxes import EXIF_STEPS
 from pipelines.core.errors import DamagedError, InputError
+from pipelines.core.files import read_head, read_whole
 
 MAX_PIXELS = 1 << 25  # whatever the format, decoding so many stays under 500 MB (docs/reliability.md)
 _MAX_BYTES = 1 << 27
@@ -82,9 +82,8 @@ def size(path: str | Path) -> tuple[int, int]:
         DamagedError: no image, or one that `decode` would refuse for its size.
     """
     with _refusing(path, 'an image'):
-        with open(path, 'rb', 0) as stream:
-            if plain := _plain_size(stream.read(_HEADER_BYTES)):
-                return plain
+        if plain := _plain_size(read_head(path, _HEADER_BYTES)):
+            return plain
         with _open(path) as image:
             return image.size[::-1] if _orientation(image) >= 5 else image.size
 
@@ -107,10 +106,7 @@ def read(path: str | Path) -> tuple[NDArray[np.uint8], str]:
         DamagedError: not an image, damaged, animated, or of more than `MAX_PIXELS`.
     """
     with _refusing(path, 'an undamaged image'):
-        with open(path, 'rb', 0) as stream:
-            if (length := os.fstat(stream.fileno()).st_size) > _MAX_BYTES:
-                raise ValueError(f'{length:,} bytes')
-            data = stream.read()
+        data = read_whole(path, _MAX_BYTES)
         plain = _plain_size(data)
         return _strict(data, plain, 'RGB') if plain else _with_pillow(data)
 

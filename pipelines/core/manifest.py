@@ -15,7 +15,7 @@ import functools
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -47,24 +47,39 @@ def write_json(path: Path, content: Any, *, indent: int | None = 1) -> None:
         stream.write(_encoder(indent=indent).encode(content) + '\n')
 
 
-def _lines(rows: Iterable[str]) -> Iterator[str]:
-    yield '['
-    for number, row in enumerate(rows):
-        yield f'{"," if number else ""}\n{row}'
-    yield '\n]'
-
-
-def write_json_rows(path: Path, content: Iterable[str] | Mapping[str, Iterable[str]]) -> None:
-    """Write a list of rows, each given as JSON, or an object of such lists, a row on a line, without holding them."""
+def write_json_rows(path: Path, rows: Iterable[str]) -> None:
+    """Write a list of rows, each given as JSON, a row on a line, without holding them."""
     with replacing(path) as stream:
-        if isinstance(content, Mapping):
-            for number, (key, rows) in enumerate(content.items()):
-                stream.write(f'{"," if number else "{"}\n{dumps(key)}: ')
-                stream.writelines(_lines(rows))
-            stream.write('\n}\n')
-        else:
-            stream.writelines(_lines(content))
-            stream.write('\n')
+        stream.write('[')
+        stream.writelines(f'{"," if number else ""}\n{row}' for number, row in enumerate(rows))
+        stream.write('\n]\n')
+
+
+@contextlib.contextmanager
+def writing_lists(path: Path, names: Sequence[str]) -> Iterator[Callable[[str, str], None]]:
+    """Write an object of lists with the function that this gives: name of a list, row as JSON.
+
+    Rows are written as they come, a row on a line, so they have to come in the order of ``names``.
+    """
+    with replacing(path) as stream:
+        begun, separator = 0, ''
+
+        def begin(number: int) -> None:
+            nonlocal begun, separator
+            while begun < number:
+                stream.write(('\n],' if begun else '{') + f'\n{dumps(names[begun])}: [')
+                begun, separator = begun + 1, ''
+
+        def append(name: str, row: str) -> None:
+            nonlocal separator
+            if not begun or name != names[begun - 1]:
+                begin(names.index(name) + 1)
+            stream.write(f'{separator}\n{row}')
+            separator = ','
+
+        yield append
+        begin(len(names))
+        stream.write('\n]\n}\n')
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

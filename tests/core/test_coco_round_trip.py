@@ -14,7 +14,7 @@ from data_converters.convert import to_coco
 from data_converters.records import Record
 from data_converters.sahi_box import BoxAnnotation
 from pipelines.core import boxes, coco, coco_stream, names
-from pipelines.core.manifest import dumps, write_json_rows
+from pipelines.core.manifest import dumps, writing_lists
 
 TEXT = st.text(st.characters(blacklist_categories=('Cs', 'Cc'), blacklist_characters='/\\'), min_size=1, max_size=12)
 NAMES = TEXT.map(lambda name: f'a/{name}.jpg').filter(lambda name: names.fault(name) is None)
@@ -38,8 +38,10 @@ def test_records_to_coco_and_back(pictures):
             assert counts['boxes'] + counts['dropped_boxes'] == counts['boxes_annotated'] == sum(
                 len(record.xyxy) for record in records[number::3])
             assert len(dropped) == counts['dropped_boxes']
-            write_json_rows(Path(folder) / f'{split}.json', {key: map(dumps, part) for key, part in dict(
-                categories=categories, images=content['images'], annotations=rows).items()})
+            lists = dict(categories=categories, images=content['images'], annotations=rows)
+            with writing_lists(Path(folder) / f'{split}.json', tuple(lists)) as append:
+                for key, row in ((key, row) for key, part in lists.items() for row in part):
+                    append(key, dumps(row))
         splits = coco.read_splits(Path(folder))
         streamed = list(coco_stream.annotated(Path(folder)))
         sizes = coco_stream.images(Path(folder)).sizes.tolist()

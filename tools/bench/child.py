@@ -6,13 +6,16 @@ Each prints a JSON object as its last line.
     python -m tools.bench.child naive-convert dogs|cub RAW OUT
     python -m tools.bench.child evaluate ours|pycocotools TRUTH RESULTS
     python -m tools.bench.child encode ours-png|ours-jpeg|pillow-png COUNT
+    python -m tools.bench.child hash ours|loop FOLDER
 """
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import itertools
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -129,7 +132,25 @@ def encode(encoder: str, count: str) -> dict:
     return dict(seconds=(time.process_time() - start) / int(count), bytes=sum(sizes) / len(sizes))
 
 
-COMMANDS = {'naive-crop': naive_crop, 'naive-convert': naive_convert, 'evaluate': evaluate, 'encode': encode}
+def hash_folder(engine: str, folder: str) -> dict:
+    """The digest of a folder's files, which are put out of memory first, and the seconds of hashing them."""
+    from pipelines.core import fingerprint
+
+    for path in Path(folder).iterdir():
+        with path.open('rb') as stream:
+            os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    start = time.perf_counter()
+    if engine == 'ours':
+        found = fingerprint.fingerprint(Path(folder), fingerprint.Cache())[0]
+    else:
+        rows = ''.join(f'{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n'
+                       for path in sorted(Path(folder).iterdir()))
+        found = hashlib.sha256(hashlib.sha256(rows.encode()).hexdigest().encode()).hexdigest()
+    return dict(seconds=time.perf_counter() - start, found=found)
+
+
+COMMANDS = {'naive-crop': naive_crop, 'naive-convert': naive_convert, 'evaluate': evaluate, 'encode': encode,
+            'hash': hash_folder}
 
 if __name__ == '__main__':
     print(json.dumps(COMMANDS[sys.argv[1]](*sys.argv[2:])))

@@ -1,4 +1,4 @@
-"""Measure the data path: crop, convert, COCO evaluation, writing images, up-to-date checks, growth.
+"""Measure the data path: crop, convert, COCO evaluation, writing images, hashing, up-to-date checks, growth.
 
     make bench-data                                     15 to 20 minutes
     python -m tools.bench.data --quick                  about a minute, small numbers: to see that everything runs
@@ -24,11 +24,11 @@ import time
 from pathlib import Path
 
 from pipelines.core.errors import command, some_of
-from tools.bench import converting, cropping, evaluating, measure, scaling, writing
+from tools.bench import converting, cropping, evaluating, hashing, measure, scaling, writing
 from tools.bench.measure import Bench, Row
 
 SECTIONS = {'crop': cropping.rows, 'convert': converting.rows, 'coco': evaluating.rows, 'write': writing.rows,
-            'check': scaling.up_to_date, 'growth': scaling.growth}
+            'hash': hashing.rows, 'check': scaling.up_to_date, 'growth': scaling.growth}
 MEMORY = Path('/dev/shm')  # files that no disk is waited for
 
 
@@ -68,7 +68,7 @@ def main(argv: list[str] | None = None) -> None:
     work = args.work or (MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 8e9 else None)
     with tempfile.TemporaryDirectory(prefix='bench-data-', dir=work) as folder:
         print(f'scratch files: {folder}', flush=True)
-        bench = Bench(Path(folder), rounds=args.rounds or (2 if args.quick else 5), quick=args.quick,
+        bench = Bench(Path(folder), args.work, rounds=args.rounds or (2 if args.quick else 5), quick=args.quick,
                       images=args.images, images_at_scale=args.images_at_scale or (4_000 if args.quick else 100_000),
                       rows_at_scale=args.rows_at_scale or (4_000 if args.quick else 1_000_000))
         rows = measure_all(bench, chosen)

@@ -30,7 +30,7 @@ def picture(rng: np.random.Generator, width: int, height: int) -> NDArray[np.uin
 
 
 def pool(folder: Path, *, width: int, height: int, source: Path | None = None) -> list[Path]:
-    """Up to `POOL` JPEGs of quality 90 to link to: drawn, or copied out of ``source``.
+    """Up to `POOL` JPEGs to link to: drawn and of quality 90, or copied from all over ``source``.
 
     Raises:
         InputError: a source without JPEGs.
@@ -42,10 +42,11 @@ def pool(folder: Path, *, width: int, height: int, source: Path | None = None) -
             drawn = picture(np.random.default_rng(number), width, height)
             file.write_bytes(images.encode_jpeg(drawn, 90))
         return files
-    found = sorted(path for path in source.rglob('*') if path.suffix.lower() in SUFFIXES)[:POOL]
+    found = sorted(path for path in source.rglob('*') if path.suffix.lower() in SUFFIXES)
     if not found:
         raise InputError(f'--images {source}', expected='JPEGs', found='none', remedy='give a folder with images')
-    return [Path(shutil.copy(path, folder / f'{number:02d}.jpg')) for number, path in enumerate(found)]
+    chosen = [found[i * len(found) // POOL] for i in range(POOL)] if len(found) > POOL else found
+    return [Path(shutil.copy(path, folder / f'{number:02d}.jpg')) for number, path in enumerate(chosen)]
 
 
 def _boxes(files: Sequence[Path], count: int) -> NDArray[np.int64]:

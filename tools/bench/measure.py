@@ -61,8 +61,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Bench:
-    """What all rows share: a scratch folder, how often to repeat, whether small numbers will do, and whose images."""
+    """What all rows share: a scratch folder, where a disk is (None: the temporary folder), how often to repeat, whether
+    small numbers will do, and whose images."""
     work: Path
+    disk: Path | None
     rounds: int
     quick: bool
     images: Path | None

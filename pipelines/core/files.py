@@ -1,0 +1,36 @@
+"""Small files, read with as few system calls as there can be: a file object makes twice as many."""
+from __future__ import annotations
+
+import os
+
+
+def read_head(path: str | os.PathLike, length: int) -> bytes:
+    """At most so many bytes of a file's beginning.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    file = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(file, length)
+    finally:
+        os.close(file)
+
+
+def read_whole(path: str | os.PathLike, limit: int) -> bytes:
+    """All bytes of a file; of one that grows meanwhile, as many as it had.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it has more than ``limit``.
+    """
+    file = os.open(path, os.O_RDONLY)
+    try:
+        if (length := os.fstat(file).st_size) > limit:
+            raise ValueError(f'{length:,} bytes, more than {limit:,}')
+        content = os.read(file, length)
+        while len(content) < length and (more := os.read(file, length - len(content))):
+            content += more
+        return content
+    finally:
+        os.close(file)
