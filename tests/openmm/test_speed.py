@@ -15,7 +15,6 @@ from mmengine.hooks import Hook
 from torch import Tensor, nn
 
 from pipelines.core import coco, shards
-from pipelines.core.errors import InputError
 from pipelines.crop import crop, parse_boxes
 from pipelines.openmm import config, speed, training
 
@@ -230,7 +229,7 @@ def test_a_fused_step_is_the_plain_one(kind, settings, memory_format):
 @pytest.mark.mm
 @pytest.mark.parametrize(('stage', 'shapes'), [('classify', 2), ('detect', 1)])  # the last batch of an epoch is smaller
 def test_a_compiled_backbone_trains_as_it_did(stage, shapes, trained, monkeypatch):
-    """Capture, its guards and the joint backward graph; the code for them is `test_inductor_gives_the_same`'s."""
+    """Capture, its guards and the joint backward graph; the code for them is `test_speed_applied`'s."""
     graphs = []
 
     def count(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable:
@@ -245,22 +244,6 @@ def test_a_compiled_backbone_trains_as_it_did(stage, shapes, trained, monkeypatc
     assert len(graphs) == shapes  # all of the backbone in one each
     assert losses <= 1e-6 and moved <= 1e-6
     assert found.runner.model.backbone._compiled_call_impl is not None
-
-
-@pytest.mark.mm
-@pytest.mark.skipif(not shutil.which('g++'), reason='torch.compile needs g++')
-def test_inductor_gives_the_same():
-    torch._dynamo.reset()
-    torch._dynamo.utils.counters.clear()
-    network = Pair()
-    names, images = list(network.state_dict()), torch.randn(4, 4, requires_grad=True)
-    plain = network(images)['scores'][0]
-    gradient, = torch.autograd.grad(plain.square().sum(), images)
-    speed.apply(nn.ModuleDict(dict(both=network)), compile='both')
-    compiled = network(images)['scores'][0]
-    torch.testing.assert_close(compiled, plain, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(torch.autograd.grad(compiled.square().sum(), images)[0], gradient, rtol=1e-5, atol=1e-5)
-    assert list(network.state_dict()) == names and torch._dynamo.utils.counters['frames']['ok'] == 1
 
 
 # --- prediction ---
@@ -322,83 +305,3 @@ def test_evaluation_computes_as_its_config_says(work, trained, tmp_path, monkeyp
     assert len(found) == 20 and {output.dtype for output in found} == {torch.bfloat16}  # ResNet-18, one batch
     assert found[1].is_contiguous(memory_format=LAST)
     assert runners[-1].model.backbone.layer1[0].conv1.weight.is_contiguous(memory_format=LAST)
-
-
-# --- what is asked for in another way ---
-
-class Pair(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.backbone, self.head = nn.Linear(4, 4), nn.Linear(4, 2)
-
-    def forward(self, images: Tensor) -> dict:
-        features = self.backbone(images)
-        return dict(features=features, scores=(self.head(features).softmax(dim=1), 'words'))
-
-
-def test_heads_hand_out_float32_and_copies_are_their_own():
-    network = speed.apply(Pair(), dtype='bfloat16')
-    seen = []
-    network.head.register_forward_hook(lambda module, inputs, output: seen.extend([inputs[0].dtype, output.dtype]))
-    out = network(torch.ones(1, 4))
-    assert seen == [torch.bfloat16, torch.float32]
-    assert out['features'].dtype == out['scores'][0].dtype == torch.float32 and out['scores'][1] == 'words'
-    assert abs(float(out['scores'][0].sum()) - 1) < 1e-6
-    twin = copy.deepcopy(network)
-    nn.init.zeros_(twin.head.weight)
-    nn.init.zeros_(twin.head.bias)
-    assert twin(torch.ones(1, 4))['scores'][0].tolist() == [[0.5, 0.5]] != out['scores'][0].tolist()
-
-
-@pytest.mark.parametrize(('asked', 'says'), [
-    (dict(dtype='float16'), r"speed\.dtype: expected float32 or bfloat16, found float16"),
-    (dict(compile=['neck']), r'speed\.compile: expected parts of backbone, head, found neck'),
-    (dict(compile=['head']), r'speed\.compile: expected .* forward of its own, found head, a Linear'),
-    (dict(compile='backbone', compile_mode='reduce-overhead'), r'compile_mode.*CUDA graphs\n.*take that line out')])
-def test_what_cannot_be_done_is_said(asked, says, monkeypatch):
-    monkeypatch.setattr(speed, 'device', lambda: 'cpu')
-    monkeypatch.setattr(shutil, 'which', lambda name: name)
-    with pytest.raises(InputError, match=says):
-        speed.apply(Pair(), **asked)
-
-
-@pytest.mark.parametrize(('device', 'variable', 'known'), [('cpu', 'CXX', r'g\+\+'), ('cuda:0', 'CC', 'gcc')])
-def test_no_compiler_is_said_with_the_line_to_take_out(device, variable, known, monkeypatch, tmp_path):
-    monkeypatch.setattr(speed, 'device', lambda: device)
-    monkeypatch.setenv('PATH', str(tmp_path))
-    monkeypatch.delenv(variable, raising=False)
-    with pytest.raises(InputError, match=rf'expected a compiler \(.*{known}.*found none\n.*dict\(compile=\[\]\)'):
-        speed.apply(Pair(), compile=['backbone'])
-
-
-def test_loaders_take_the_machine(monkeypatch):
-    for name in ('LOCAL_WORLD_SIZE', 'FGIC_JOBS'):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(speed.os, 'sched_getaffinity', lambda process: set(range(12)))
-    asked = dict(num_workers=16, pin_memory=True, batch_size=3)
-    assert speed.loader(asked) == dict(num_workers=12, pin_memory=torch.cuda.is_available(), batch_size=3)
-    assert asked['num_workers'] == 16 and asked['pin_memory']
-    assert speed.loader(dict(num_workers=0)) == dict(num_workers=0)
-    monkeypatch.setenv('FGIC_JOBS', '5')
-    assert speed.loader(asked)['num_workers'] == 2 and speed.loader(dict(num_workers=1))['num_workers'] == 1
-    monkeypatch.setenv('LOCAL_WORLD_SIZE', '16')
-    assert speed.loader(asked)['num_workers'] == 1
-
-
-# --- spectral norm ---
-
-@pytest.mark.mm
-@pytest.mark.parametrize('memory_format', [torch.contiguous_format, LAST])
-def test_spectral_norm_in_any_memory_format_and_under_autocast(memory_format):
-    from pipelines.openmm import spectral_norm  # enters mmagic
-    spectral_norm.install()
-    from mmagic.models.editors.biggan.biggan_snmodule import SNConv2d
-    torch.manual_seed(0)
-    layer = SNConv2d(6, 8, 3).to(memory_format=memory_format)
-    with torch.autocast('cpu', torch.bfloat16):
-        for _ in range(300):
-            weight = layer.sn_weight()
-        assert layer(torch.ones(1, 6, 4, 4)).dtype == torch.bfloat16
-    largest = torch.linalg.svdvals(layer.weight.detach().flatten(1))[0]
-    assert weight.dtype == torch.float32 and weight.is_contiguous(memory_format=memory_format)
-    torch.testing.assert_close(weight, layer.weight / largest, rtol=1e-5, atol=1e-6)
