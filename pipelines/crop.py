@@ -114,7 +114,7 @@ def _cut(jobs: list[Job], style: Style, source: Path, strict: bool) -> list[dict
     done = []
     for job, *areas in zip(jobs, *(areas.tolist() for areas in planned.values())):
         try:
-            pixels, sampling = images.read(f'{source}/{job.file}')
+            pixels, sampling = images.read(f'{source}/{job.file}', smooth=False)
         except DamagedError as error:
             if strict:
                 raise

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipelines.core import coco, images, lineage
-from tools.bench import child, converting, cropping, data, drawing, evaluating, measure, scaling
+from tools.bench import child, chroma, converting, cropping, data, drawing, evaluating, measure, scaling
 from tools.bench.measure import Run
 
 
@@ -66,6 +66,17 @@ def test_both_evaluations_say_the_same_of_the_measured_case(tmp_path):
 def test_both_ways_to_hash_a_folder_find_the_same(birds):
     ours, loop = (child.hash_folder(engine, str(birds / 'pool')) for engine in ('ours', 'loop'))
     assert ours['found'] == loop['found'] and ours['seconds'] > 0
+
+
+def test_chroma_is_compared_over_photographs(birds, capsys):
+    chroma.main(['--images', str(birds / 'pool'), '--count', '4'])
+    count, _, _, _, *rows = capsys.readouterr().out.splitlines()
+    assert count == '4 photographs' and [row.split('|')[1].strip() for row in rows] == ['100%', '75%', '50%', '30%']
+    for row in rows:
+        interpolated, repeated, fine, _ = (float(cell.split()[0]) for cell in row.split('|')[2:6])
+        assert 25 < interpolated < fine and repeated > 25
+    assert chroma.psnr(np.zeros((2, 2, 3), np.uint8), np.full((2, 2, 3), 255, np.uint8)) == 0
+    assert chroma.main(['--images', str(birds / 'raw' / 'CUB_200_2011' / 'none')]) == 2
 
 
 def test_a_process_is_measured_with_its_children():

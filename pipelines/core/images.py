@@ -93,12 +93,15 @@ def decode(path: Path) -> NDArray[np.uint8]:
     return read(path)[0]
 
 
-def read(path: str | Path) -> tuple[NDArray[np.uint8], str]:
+def read(path: str | Path, *, smooth: bool = True) -> tuple[NDArray[np.uint8], str]:
     """A picture as a viewer shows it; the first of a file with more, transparency left out.
 
     A JPEG that libjpeg so much as warns of is an error (OpenCV and Pillow would return a picture), as is one with a
     zeroed run (`jpeg`) and a PNG with a wrong checksum. Other damage that leaves the code valid cannot be told.
 
+    Args:
+        smooth: interpolate the chroma of a JPEG that is 4:2:0 or coarser, as viewers do. Repeated instead, it is what
+            the file has: sooner decoded, and closer to the photograph once it is subsampled again (docs/decisions.md).
     Returns:
         (H, W, 3) RGB; its chroma subsampling: ``420`` where that is a quarter of the samples or none, else ``444``.
     Raises:
@@ -108,17 +111,17 @@ def read(path: str | Path) -> tuple[NDArray[np.uint8], str]:
     with _refusing(path, 'an undamaged image'):
         data = read_whole(path, _MAX_BYTES)
         plain = _plain_size(data)
-        return _strict(data, plain, 'RGB') if plain else _with_pillow(data)
+        return _strict(data, plain, 'RGB', smooth) if plain else _with_pillow(data, smooth)
 
 
-def _with_pillow(data: bytes) -> tuple[NDArray[np.uint8], str]:
+def _with_pillow(data: bytes, smooth: bool) -> tuple[NDArray[np.uint8], str]:
     image, pixels, sampling = _open(io.BytesIO(data)), None, '444'
     if image.format == 'PNG':
         image.verify()  # checksums, which loading leaves out; afterwards the image cannot be loaded
         image = _open(io.BytesIO(data))
     turned = _orientation(image)
     if image.format in ('JPEG', 'MPO'):
-        pixels, sampling = _strict(data, image.size, 'CMYK' if image.mode == 'CMYK' else 'RGB')
+        pixels, sampling = _strict(data, image.size, 'CMYK' if image.mode == 'CMYK' else 'RGB', smooth)
     if pixels is None or image.mode == 'CMYK':  # only Pillow knows when the inks are inverted
         if image.mode.startswith('I;16'):
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
@@ -131,14 +134,16 @@ def _with_pillow(data: bytes) -> tuple[NDArray[np.uint8], str]:
     return pixels, sampling
 
 
-def _strict(data: bytes, size: tuple[int, int], space: str) -> tuple[NDArray[np.uint8], str]:
+def _strict(data: bytes, size: tuple[int, int], space: str, smooth: bool) -> tuple[NDArray[np.uint8], str]:
     """A JPEG, decoded without tolerance, and its chroma subsampling."""
     height, width, _, sampling = simplejpeg.decode_jpeg_header(data)
     if (width, height) != size:
         raise ValueError('a header that can be read in two ways')
     if jpeg.has_zeroed_run(data):
         raise ValueError('a run of zeros in its code')
-    return simplejpeg.decode_jpeg(data, space, strict=True), '420' if sampling in _COARSE else '444'
+    coarse = sampling in _COARSE
+    return (simplejpeg.decode_jpeg(data, space, fastupsample=coarse and not smooth, strict=True),
+            '420' if coarse else '444')
 
 
 def crop(image: NDArray[np.uint8], xyxy: Sequence[int], fill: int = 114) -> NDArray[np.uint8]:

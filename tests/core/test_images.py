@@ -41,6 +41,23 @@ def jpeg_file(path, picture, mode='RGB', **how) -> None:
     Image.fromarray(picture).convert(mode).save(path, 'JPEG', quality=90, **how)
 
 
+@pytest.mark.parametrize('how', [{}, dict(exif=b'Exif\0\0')], ids=['plain', 'by Pillow'])
+def test_chroma_subsampled_again_is_closer_to_the_photograph_when_it_was_repeated(tmp_path, how):
+    drawn = np.random.default_rng(0).integers(0, 256, (16, 24, 3), np.uint8)
+    drawn = np.asarray(Image.fromarray(drawn).resize((96, 64), Image.Resampling.BICUBIC)).astype(float)
+    error = {}
+    for smooth in (True, False):
+        jpeg_file(tmp_path / 'a.jpg', drawn.astype(np.uint8), subsampling=2, **how)
+        pixels, sampling = images.read(tmp_path / 'a.jpg', smooth=smooth)
+        assert sampling == '420'
+        (tmp_path / 'b.jpg').write_bytes(images.encode_jpeg(pixels, 95, sampling))
+        error[smooth] = np.square(images.decode(tmp_path / 'b.jpg') - drawn).mean()
+    assert error[False] < 0.9 * error[True]
+    jpeg_file(tmp_path / 'a.jpg', drawn.astype(np.uint8), subsampling=0, **how)
+    fine = [images.read(tmp_path / 'a.jpg', smooth=smooth)[0] for smooth in (True, False)]
+    assert np.array_equal(*fine)
+
+
 EXIF = Image.Exif()
 EXIF[0x0112] = 6
 
