@@ -30,7 +30,7 @@ def picture(rng: np.random.Generator, width: int, height: int) -> NDArray[np.uin
 
 
 def pool(folder: Path, *, width: int, height: int, source: Path | None = None) -> list[Path]:
-    """Up to `POOL` JPEGs to link to: drawn and of quality 90, or copied from all over ``source``.
+    """Up to `POOL` JPEGs to link to: drawn (quality 90, 4:2:0 as photographs are), or copied from all over ``source``.
 
     Raises:
         InputError: a source without JPEGs.
@@ -40,7 +40,7 @@ def pool(folder: Path, *, width: int, height: int, source: Path | None = None) -
         files = [folder / f'{number:02d}.jpg' for number in range(POOL)]
         for number, file in enumerate(files):
             drawn = picture(np.random.default_rng(number), width, height)
-            file.write_bytes(images.encode_jpeg(drawn, 90))
+            file.write_bytes(images.encode_jpeg(drawn, 90, '420'))
         return files
     found = sorted(path for path in source.rglob('*') if path.suffix.lower() in SUFFIXES)
     if not found:
