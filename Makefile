@@ -129,7 +129,7 @@ lock:  ## write the locks again (needs uv)
 	$(LOCK) requirements/dev.in --override requirements/overrides.txt --output-file requirements/lock.txt
 	$(LOCK) requirements/build.in --output-file requirements/build.txt
 
-bench-data: setup  ## measure the data path: ratios, seconds, memory (15 to 20 minutes, on an idle machine)
+bench-data: setup  ## measure the data path: ratios, seconds, memory (20 to 30 minutes, on an idle machine)
 	$(PY) -m tools.bench.data
 
 bench-train: setup  ## measure training and inference against the libraries' own configs (docs/benchmarks.md)

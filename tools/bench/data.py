@@ -1,6 +1,6 @@
 """Measure the data path: crop, convert, COCO evaluation, writing images, hashing, up-to-date checks, growth.
 
-    make bench-data                                     15 to 20 minutes
+    make bench-data                                     20 to 30 minutes
     python -m tools.bench.data --quick                  about a minute, small numbers: to see that everything runs
     python -m tools.bench.data --only crop,write        some sections
     python -m tools.bench.data --images FOLDER          with real JPEGs
