@@ -60,6 +60,9 @@ def writing_lists(path: Path, names: Sequence[str]) -> Iterator[Callable[[str, s
     """Write an object of lists with the function that this gives: name of a list, row as JSON.
 
     Rows are written as they come, a row on a line, so they have to come in the order of ``names``.
+
+    Raises:
+        ValueError: (the function) a row of a list that is closed already.
     """
     with replacing(path) as stream:
         begun, separator = 0, ''
@@ -73,6 +76,8 @@ def writing_lists(path: Path, names: Sequence[str]) -> Iterator[Callable[[str, s
         def append(name: str, row: str) -> None:
             nonlocal separator
             if not begun or name != names[begun - 1]:
+                if name in names[:begun]:
+                    raise ValueError(f'a row of {name} after those of {names[begun - 1]}')
                 begin(names.index(name) + 1)
             stream.write(f'{separator}\n{row}')
             separator = ','
