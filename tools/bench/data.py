@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--work', type=Path, metavar='FOLDER',
                         help='for scratch files; default: /dev/shm where it has 8 GB free, else the temporary folder; '
                              'a million crops need a disk, as /dev/shm has too few inodes; '
-                             'hash takes the temporary folder, which is to be on a disk')
+                             'without it, hash takes the temporary folder')
     args = parser.parse_args(argv)
     chosen = some_of('--only', args.only, SECTIONS)
     work = args.work or (MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 8e9 else None)
