@@ -165,8 +165,8 @@ def test_options_reach_our_side_and_its_counterpart_only(monkeypatch):
     monkeypatch.setattr(measure, 'run', run)
     leaf = train.CONFIGS / 'classify/dogs/resnet50_full.py'
     case = train.Case('x', leaf, 4, 1, 1, ('a=1',))
-    train.compare(case, Path('work'), 1, None, {})
-    train.compare(case, Path('work'), 1, leaf, {})
+    list(train.compare(case, Path('work'), 1, None, {}))
+    list(train.compare(case, Path('work'), 1, leaf, {}))
     assert [(job['stock'], job['options']) for job in jobs] == [
         (True, ['a=1']), (False, ['a=1'])] * 2 + [(False, []), (False, ['a=1'])] * 2
 

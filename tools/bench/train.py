@@ -35,7 +35,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -166,7 +166,7 @@ def work_per_image(found: Found) -> str:
             + _pair(words(found.other[0]), words(found.own[0])))
 
 
-def compare(case: Case, work: Path, rounds: int, against: Path | None, environment: dict[str, str]) -> list[Found]:
+def compare(case: Case, work: Path, rounds: int, against: Path | None, environment: dict[str, str]) -> Iterator[Found]:
     """Both sides of a case, training and inference."""
     def job(leaf: Path, stock: bool, options: Sequence[str]) -> str:
         return json.dumps(dict(leaf=str(leaf), stock=stock, work=str(work), options=list(options), batch=case.batch,
@@ -175,7 +175,6 @@ def compare(case: Case, work: Path, rounds: int, against: Path | None, environme
     jobs = {f'{against.stem if against else "stock"}, the other side': job(against or case.leaf, not against,
                                                                            () if against else case.options),
             f'{case.leaf.stem}, ours': job(case.leaf, False, case.options)}
-    found = []
     for phase, name in PHASES.items():
         print(f'[{case.what}: {name}]', flush=True)
         start = time.monotonic()
@@ -183,9 +182,9 @@ def compare(case: Case, work: Path, rounds: int, against: Path | None, environme
             side: partial(measure.run, 'tools.bench.train_child', phase, text, environment=environment,
                           cpus=len(os.sched_getaffinity(0))) for side, text in jobs.items()}, rounds)
         other, own = ([run.said for run in each] for each in runs.values())
-        found.append(Found(case, phase, other, own))
-        print(f'{work_per_image(found[-1])}\n  ({time.monotonic() - start:.0f} s)', flush=True)
-    return found
+        found = Found(case, phase, other, own)
+        print(f'{work_per_image(found)}\n  ({time.monotonic() - start:.0f} s)', flush=True)
+        yield found
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -200,6 +199,7 @@ def _parser() -> argparse.ArgumentParser:
                         help='overrides of config keys, for our side; --against stays as it is')
     parser.add_argument('--batch', type=int, help='of both sides; default: what --size says, or the config\'s own')
     parser.add_argument('--iterations', type=int, help='timed, of each figure; default: what --size says')
+    parser.add_argument('--warm-up', type=int, help='iterations before those; default: what --size says')
     parser.add_argument('--rounds', type=int, help='default: 3, quick: 1')
     parser.add_argument('--quick', action='store_true', help='one iteration: to see that everything runs')
     parser.add_argument('--work', type=Path, metavar='FOLDER', help='for scratch files; default: the temporary folder')
@@ -226,7 +226,8 @@ def chosen_cases(args: argparse.Namespace, size: str) -> list[Case]:
                     if train_sides.stage_of(case.leaf) == train_sides.stage_of(args.config))
         cases = [Case(args.config.stem, args.config.resolve(), None, like.iterations, like.warm_up)]
     return [Case(case.what, case.leaf, args.batch or case.batch,
-                 1 if args.quick else args.iterations or case.iterations, 1 if args.quick else case.warm_up,
+                 1 if args.quick else args.iterations or case.iterations,
+                 1 if args.quick else args.warm_up or case.warm_up,
                  (*case.options, *args.cfg_options)) for case in cases]
 
 
@@ -251,7 +252,9 @@ def main(argv: list[str] | None = None) -> None:
         train_sides.draw(Path(folder), *((1600, 512) if size == 'full' else (160, 256)))
         for case in chosen_cases(args, size):
             measure.warn_if_busy()
-            found += compare(case, Path(folder), rounds, args.against and args.against.resolve(), environment)
+            for each in compare(case, Path(folder), rounds, args.against and args.against.resolve(), environment):
+                print('\n'.join(rows(each, said[0]['limits'], device)), flush=True)  # nothing is lost if it is stopped
+                found.append(each)
     said.append(limit().said)
     limits = {name: max(each['limits'][name] for each in said) for name in said[0]['limits']}
     own, other = 'ours', 'stock'

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from tools.bench.clock import Done
 
+_STEP_WARM_UP = 8  # iterations: the loop went before, and here no loader has stored batches
+
 
 @dataclass(frozen=True)
 class Job:
@@ -103,7 +105,7 @@ def _figures(step: Callable[[int], Any], loop: float, images: int, job: Job, cyc
     from tools.bench.clock import now
 
     peak = _peak_mb()  # of the loop: counting needs memory of its own
-    for number in range(job.warm_up):
+    for number in range(min(job.warm_up, _STEP_WARM_UP)):
         step(number)
     start = now()
     for number in range(job.iterations):
