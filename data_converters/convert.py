@@ -29,7 +29,7 @@ import numpy as np
 from data_converters import cub, stanford_dogs
 from data_converters.records import Entry, Index, Record
 from data_converters.splits import check_index, hold_out, with_images
-from pipelines.core import boxes, coco, images, manifest, quarantine, shards
+from pipelines.core import boxes, coco, images, json_files, manifest, quarantine, shards
 from pipelines.core.errors import DamagedError, InputError, command
 
 READERS: dict[str, ModuleType] = {'dogs': stanford_dogs, 'cub': cub, 'toy-dogs': stanford_dogs, 'toy-birds': cub}
@@ -118,7 +118,7 @@ def _shard(entries: list[Entry], dataset: str, root: Path, categories: list[dict
         for row in content['annotations']:
             del row['id']  # they are numbered through when the shards are put together
         done[split] = dict(counts=counts, dropped=dropped, **{
-            key: [manifest.dumps(row) for row in content[key]] for key in ('images', 'annotations')})
+            key: [json_files.dumps(row) for row in content[key]] for key in ('images', 'annotations')})
     return dict(splits=done, quarantined=damaged, trained=[record.label for record in records['train']],
                 rescaled=[record.rescaled for part in records.values() for record in part if record.rescaled])
 
@@ -127,9 +127,9 @@ def _write_splits(folder: Path, categories: list[dict], finished: list[Path]) ->
     """The COCO files, with annotations numbered through."""
     numbers = {split: itertools.count(1) for split in coco.SPLITS}
     with contextlib.ExitStack() as stack:
-        append = {split: stack.enter_context(manifest.writing_lists(
+        append = {split: stack.enter_context(json_files.writing_lists(
             folder / f'{split}.json', ('categories', 'images', 'annotations'))) for split in coco.SPLITS}
-        for split, row in itertools.product(coco.SPLITS, map(manifest.dumps, categories)):
+        for split, row in itertools.product(coco.SPLITS, map(json_files.dumps, categories)):
             append[split]('categories', row)
         for key in ('images', 'annotations'):  # shards are read for each, as a million rows are not held
             for shard in shards.results(finished):
@@ -176,7 +176,7 @@ def _write(dataset: str, index: Index, finished: list[Path], annotation_only: bo
                          found=f'none of {name}',
                          remedy=f'replace the damaged images; the first is {damaged[0]["file"]}')
     _write_splits(folder, categories, finished)
-    manifest.write_json(folder / 'summary.json', summary)
+    json_files.write(folder / 'summary.json', summary)
     (folder / 'summary.txt').write_text(_table(summary), encoding='utf-8')
     print(_table(summary), end='')
 

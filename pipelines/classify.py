@@ -26,7 +26,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.core import configs, lineage, manifest, tables
+from pipelines.core import configs, json_files, lineage, manifest, tables
 from pipelines.core.errors import InputError, command
 
 PACKAGES = ('torch', 'onedl-mmengine', 'onedl-mmpretrain')
@@ -177,7 +177,7 @@ def tabulate(runs: list[Run]) -> dict:
     from pipelines.core import statistics
     by_row: dict[str, list[dict]] = {}
     for run in runs:
-        by_row.setdefault(run.config.stem, []).append(manifest.read_json(run.folder / 'test.json'))
+        by_row.setdefault(run.config.stem, []).append(json_files.read(run.folder / 'test.json'))
     first = next(iter(by_row.values()))[0]
     classes, labels = first['classes'], np.array(first['label'])
     for results in by_row.values():
@@ -241,7 +241,7 @@ def classify(data: Path, out: Path, models: Path, *, rows: list[Path], seeds: li
         for run in runs:
             shutil.copyfile(run.folder / 'test.json', folder / 'predictions' / f'{run.name}.json')
         table = tabulate(runs)
-        manifest.write_json(folder / 'table.json', table)
+        json_files.write(folder / 'table.json', table)
         (folder / 'table.txt').write_text(tables.as_text(table) + '\n')
 
     parameters = dict(rows=[configs.shown(row) for row in rows], seeds=seeds,

@@ -33,7 +33,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.core import boxes, coco, coco_stream, fingerprint, images, lineage, manifest, quarantine, shards
+from pipelines.core import (
+    boxes,
+    coco,
+    coco_stream,
+    fingerprint,
+    images,
+    json_files,
+    lineage,
+    manifest,
+    quarantine,
+    shards,
+)
 from pipelines.core.errors import DamagedError, InputError, command
 
 KINDS = ('full', 'box', 'square')
@@ -136,7 +147,7 @@ def _cut(jobs: list[Job], style: Style, source: Path, strict: bool) -> list[dict
             rows.append(dict(row, img_path=name, crop=area))
             written[name] = len(content), hashlib.sha256(content).hexdigest()
         done.append(dict(split=job.split, box_source=row['box_source'], written=written,
-                         rows={kind: manifest.dumps(row) for kind, row in zip(('full', *planned), rows)}))
+                         rows={kind: json_files.dumps(row) for kind, row in zip(('full', *planned), rows)}))
     return done
 
 
@@ -242,7 +253,7 @@ def crop(convert: Path, out: Path, *, detections: Path | None = None, by_split: 
                           (Style(folder, margin, min_size, size, quality), pictures.absolute(), strict),
                           folder / '.shards', size=_SHARD, total=len(known.ids), title='crop', engine=engine)
         counts, digests = _write_lists(folder, categories, done)
-        manifest.write_json(folder / 'summary.json', dict(mode_counts=counts, parameters=parameters))
+        json_files.write(folder / 'summary.json', dict(mode_counts=counts, parameters=parameters))
         manifest.link(folder / 'full', target)
         print('\n'.join(f'{split:6}' + ', '.join(f'{number:,} {source}' for source, number in count.items())
                         for split, count in counts.items()))

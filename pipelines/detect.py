@@ -19,7 +19,7 @@ import operator
 import sys
 from pathlib import Path
 
-from pipelines.core import boxes, coco, configs, images, manifest, shards
+from pipelines.core import boxes, coco, configs, images, json_files, manifest, shards
 from pipelines.core.errors import InputError, command
 
 PACKAGES = ('torch', 'onedl-mmcv', 'onedl-mmdetection', 'onedl-mmengine')
@@ -62,7 +62,7 @@ def detect(data: Path, out: Path, model_dir: Path, *, config: Path, seed: int = 
         from pipelines.openmm import training
         cfg = load()
         chosen = training.train(cfg, folder, seed=seed, title='[detect] train', gpus=gpus)
-        manifest.write_json(folder / 'chosen.json', chosen)
+        json_files.write(folder / 'chosen.json', chosen)
 
     @manifest.reading(model_dir, parameters)
     def predict(folder: Path) -> None:
@@ -79,11 +79,11 @@ def detect(data: Path, out: Path, model_dir: Path, *, config: Path, seed: int = 
         finally:
             detection.release()
         results = list(itertools.chain.from_iterable(shards.results(finished)))
-        manifest.write_json_rows(folder / 'detections.json',
-                                 map(manifest.dumps, sorted(results, key=lambda row: row['image_id'])))
+        json_files.write_rows(folder / 'detections.json',
+                              map(json_files.dumps, sorted(results, key=lambda row: row['image_id'])))
         metrics = measure(splits, results, class_agnostic=cfg.class_agnostic)
-        chosen = manifest.read_json(model_dir / 'chosen.json')
-        manifest.write_json(folder / 'metrics.json', dict(
+        chosen = json_files.read(model_dir / 'chosen.json')
+        json_files.write(folder / 'metrics.json', dict(
             config=configs.shown(config), class_agnostic=cfg.class_agnostic, best_epoch=chosen.get('best_epoch'),
             splits=metrics))
         write_sheets(splits['test'], data / 'images', results, folder)
@@ -94,7 +94,7 @@ def detect(data: Path, out: Path, model_dir: Path, *, config: Path, seed: int = 
     manifest.produce(out, 'detect', parameters,
                      {**sources, 'convert/images': data / 'images', 'model.pth': model_dir / 'model.pth'},
                      predict, packages=PACKAGES, resume=True)
-    for split, row in manifest.read_json(out / 'metrics.json')['splits'].items():
+    for split, row in json_files.read(out / 'metrics.json')['splits'].items():
         ap = f", AP {row['coco']['AP']:.3f}" if 'coco' in row else ''
         print(f"[detect] {split}: {row['images']} images, "
               f"localisation accuracy {row['localisation_accuracy']:.3f}{ap}, "

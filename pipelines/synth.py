@@ -25,7 +25,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from pipelines.core import configs, fingerprint, images, lineage, manifest, shards
+from pipelines.core import configs, fingerprint, images, json_files, lineage, manifest, shards
 from pipelines.core.errors import InputError, command
 
 PACKAGES = ('torch', 'mmagic', 'onedl-mmengine')
@@ -118,7 +118,7 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
         from pipelines.openmm import gan_quality
         files = {name: [(root / row['img_path'], row['gt_label']) for row in part] for name, root, part in (
             ('real', crops, rows['train']), ('val', crops, rows['val']), ('synthetic', folder, synthetic))}
-        manifest.write_json(folder / 'metrics.json', dict(
+        json_files.write(folder / 'metrics.json', dict(
             config=configs.shown(config), images_per_class=count,
             iterations=None if weights else cfg.train_cfg.max_iters,
             resolution=cfg.model.generator.output_scale,
@@ -132,7 +132,7 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
                       standing_batches=standing_batches, classifier_steps=classifier_steps)
     build = sample if weights else manifest.reading(model_dir, trained)(sample)
     manifest.produce(out, 'synth', parameters, inputs, build, packages=PACKAGES, resume=True)
-    print_metrics(manifest.read_json(out / 'metrics.json'))
+    print_metrics(json_files.read(out / 'metrics.json'))
     return manifest.load(out)
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.core import boxes, images, lineage, statistics
-from pipelines.core.manifest import NAME, write_json
+from pipelines.core import boxes, images, json_files, lineage, statistics
+from pipelines.core.manifest import NAME
 
 BREEDS = ['red fox-terrier', 'blue <collie> & $co$', 'green pug', 'grey setter', 'pink spitz', 'brown beagle']
 SEEDS = (0, 1, 2)
@@ -19,7 +19,7 @@ VERSIONS = dict(fgic='0.2.0', torch='2.13.0')
 
 def _json(path: Path, content) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, content)
+    json_files.write(path, content)
 
 
 def _manifest(folder: Path, stage: str, **parameters) -> None:

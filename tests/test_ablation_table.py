@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipelines import classify
-from pipelines.core import manifest
+from pipelines.core import json_files, manifest
 from tools import ablation_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,7 +36,7 @@ def result(tmp_path_factory):
             cfg = mm.load(config, data_root=work, num_classes=len(CLASSES))
             (run.folder / 'config.py').write_text(cfg.pretty_text)
             runs.append(run)
-    manifest.write_json(folder / 'table.json', classify.tabulate(runs))
+    json_files.write(folder / 'table.json', classify.tabulate(runs))
     return folder
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from pipelines.core import fingerprint, images, lineage, manifest, shards
+from pipelines.core import fingerprint, images, json_files, lineage, manifest, shards
 from pipelines.core.errors import InputError
 from pipelines.crop import KINDS, Style, crop, main, parse_boxes, plan
 
@@ -27,7 +27,7 @@ def convert(tmp_path: Path) -> Path:
         picture[y:y + h, x:x + w] = colour
     for number, split in enumerate(('train', 'val', 'test'), start=1):
         (folder / 'images' / 'a' / f'{split}.jpg').write_bytes(images.encode_jpeg(picture, 100))
-        manifest.write_json(folder / f'{split}.json', dict(
+        json_files.write(folder / f'{split}.json', dict(
             images=[dict(id=number, file_name=f'a/{split}.jpg', width=100, height=60, category_id=2)],
             annotations=[dict(id=i, image_id=number, category_id=2, bbox=list(box))
                          for i, box in enumerate(COLOURS, start=1)],

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.core import manifest
+from pipelines.core import json_files
 from pipelines.core.errors import InputError
 from tools import lint_configs, lint_rules
 
@@ -167,7 +167,7 @@ def test_missing_and_wrong_weights_name_their_line(content, expected, found, chi
 def test_lint_says_all_at_once_and_keeps_what_it_checked(child, toy_dogs_coco, tmp_path, capsys):
     good, out = CONFIGS / CLASSIFY, tmp_path / 'check'
     lint_configs.lint([good], toy_dogs_coco, out)
-    assert manifest.read_json(out / 'checked.json') == dict(num_classes=3, configs=['resnet18_full.py'])
+    assert json_files.read(out / 'checked.json') == dict(num_classes=3, configs=['resnet18_full.py'])
     before = (out / 'manifest.json').read_bytes()
     bad = child(CLASSIFY, "model = dict(backbone=dict(depht=34))\ntrain_dataloader = dict(batchsize=8)")
     arguments = [str(good), str(bad), '--coco', str(toy_dogs_coco), '--out', str(out)]

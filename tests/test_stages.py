@@ -11,7 +11,7 @@ import pytest
 
 from pipelines import classify as classify_stage
 from pipelines import detect as detect_stage
-from pipelines.core import coco, lineage, manifest
+from pipelines.core import coco, json_files, lineage, manifest
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / 'mm_configs'
@@ -174,7 +174,7 @@ def test_predictions_are_those_of_the_training(work):
     scores = classification.predict(cfg, weights.load(run.folder / 'model.pth'))
     labels = [row['gt_label'] for row in lineage.read_list(work / 'crop/square_val.json')[1]]
     logged = [json.loads(line) for line in (run.folder / 'metrics.jsonl').read_text().splitlines()]
-    best = manifest.read_json(run.folder / 'test.json')['best_epoch']
+    best = json_files.read(run.folder / 'test.json')['best_epoch']
     expected = next(row['val/accuracy/top1'] for row in logged if row['epoch'] == best and 'val/accuracy/top1' in row)
     assert 100 * (scores.argmax(1) == labels).mean() == pytest.approx(expected, abs=1e-3)
 

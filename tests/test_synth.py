@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipelines import synth
-from pipelines.core import fingerprint, images, lineage, manifest, shards
+from pipelines.core import fingerprint, images, json_files, lineage, shards
 from pipelines.core.errors import InputError
 from pipelines.crop import crop, parse_boxes
 
@@ -108,7 +108,7 @@ def test_the_whole_stage(crops: Path, tmp_path: Path, capsys):
     assert list((tmp_path / 'models' / 'synth' / 'logs').rglob('events.out.tfevents.*'))
     assert (tmp_path / 'models' / 'synth' / 'logs' / 'samples' / '000004.jpg').is_file()
 
-    metrics = manifest.read_json(tmp_path / 'synth' / 'metrics.json')
+    metrics = json_files.read(tmp_path / 'synth' / 'metrics.json')
     assert metrics['train_on_synthetic']['evaluated_on'] == 'val' and metrics['train_on_synthetic']['images'] == 3
     assert metrics['train_on_synthetic']['chance'] == 0.3333
     assert metrics['precision_recall']['real'] == metrics['precision_recall']['synthetic'] == 15

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipelines.core import configs, manifest, tables
+from pipelines.core import configs, json_files, tables
 from pipelines.core.errors import InputError, command
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -84,7 +84,7 @@ def read(folder: Path, models: Path) -> dict:
 
     if not (folder / 'table.json').is_file():
         raise InputError(folder, expected='a result of classify, with table.json', found='none', remedy='make classify')
-    table = manifest.read_json(folder / 'table.json')
+    table = json_files.read(folder / 'table.json')
     files = {row['name']: ROOT / row['config'] for row in table['rows']}
     trained = {name: models / f'{name}-seed{table["seeds"][0]}' / 'config.py' for name in files}
     for path in [*files.values(), *trained.values()]:
@@ -97,7 +97,7 @@ def read(folder: Path, models: Path) -> dict:
 
     label, scores = None, {}
     for name in files:
-        results = [manifest.read_json(folder / 'predictions' / f'{name}-seed{seed}.json') for seed in table['seeds']]
+        results = [json_files.read(folder / 'predictions' / f'{name}-seed{seed}.json') for seed in table['seeds']]
         label, scores[name] = results[0]['label'], np.array([result['scores'] for result in results])
     by_file = {path.resolve(): name for name, path in files.items()}
     parents = {name: parent_row(path, by_file) for name, path in files.items()}

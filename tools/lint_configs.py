@@ -19,7 +19,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines.core import coco, configs, manifest
+from pipelines.core import coco, configs, json_files, manifest
 from pipelines.core.errors import InputError, command
 
 PACKAGES = ('torch', 'onedl-mmcv', 'onedl-mmdetection', 'onedl-mmengine', 'onedl-mmpretrain', 'mmagic')
@@ -83,7 +83,7 @@ def lint(paths: list[Path], data: Path, out: Path, *, gpus: int = 1) -> None:
 
     def build(folder: Path) -> None:
         check()
-        manifest.write_json(folder / 'checked.json', dict(num_classes=classes, configs=[path.name for path in paths]))
+        json_files.write(folder / 'checked.json', dict(num_classes=classes, configs=[path.name for path in paths]))
 
     classes = len(coco.read(data / 'train.json').categories)
     try:

@@ -14,7 +14,7 @@ import os
 import sys
 from pathlib import Path
 
-from pipelines.core import configs, manifest
+from pipelines.core import configs, json_files, manifest
 from pipelines.core.errors import InputError, command
 from tools import train
 
@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> None:
     out = args.out or model.parent / manifest.LOGS / args.split
     images, metrics = evaluation.evaluate(cfg, model, out, title=f'{args.config.stem}: {args.split}')
     if int(os.environ.get('RANK', 0)) == 0:
-        manifest.write_json(out / 'metrics.json', dict(config=configs.shown(args.config), split=args.split,
+        json_files.write(out / 'metrics.json', dict(config=configs.shown(args.config), split=args.split,
                                                        images=images, metrics=metrics))
         print(f'{out / "metrics.json"}: {images} images of {args.split}, '
               + ', '.join(f'{name} {value:.4g}' for name, value in metrics.items()))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.core import boxes, coco_rows, manifest, names
+from pipelines.core import boxes, coco_rows, json_files, names
 from pipelines.core.errors import InputError
 
 SPLITS = ('train', 'val', 'test')
@@ -49,7 +49,7 @@ def read(path: Path) -> Coco:
     """
     remedy = 'run the convert stage again (make convert)'
     try:
-        content = manifest.read_json(path)
+        content = json_files.read(path)
     except (FileNotFoundError, IsADirectoryError):
         raise InputError(path, expected='a COCO file', found='nothing', remedy=remedy) from None
     except ValueError as error:

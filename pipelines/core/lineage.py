@@ -12,11 +12,10 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from pipelines.core import names
+from pipelines.core import json_files, names
 from pipelines.core.coco import SPLITS
 from pipelines.core.coco_rows import is_box, is_number
 from pipelines.core.errors import InputError
-from pipelines.core.manifest import dumps, read_json, replacing
 
 SOURCES = ('gt', 'det', 'fallback', 'none', 'synthetic')
 _AGAIN = 'run the stage that writes it again: make crop, or make synth'
@@ -25,23 +24,16 @@ _AGAIN = 'run the stage that writes it again: make crop, or make synth'
 @contextlib.contextmanager
 def writing(path: Path, classes: list[str], **metainfo: list) -> Iterator[Callable[[str], None]]:
     """Write a list with the function that this gives, which takes a row as JSON. ``metainfo`` is more of that."""
-    separator = ''
-    with replacing(path) as stream:
-        stream.write(f'{{"metainfo": {dumps(dict(classes=classes, **metainfo))},\n"data_list": [')
-
-        def append(row: str) -> None:
-            nonlocal separator
-            stream.write(f'{separator}\n{row}')
-            separator = ','
-
-        yield append
+    with json_files.replacing(path) as stream:
+        stream.write(f'{{"metainfo": {json_files.dumps(dict(classes=classes, **metainfo))},\n"data_list": [')
+        yield json_files.appending(stream)
         stream.write('\n]}\n')
 
 
 def write_list(path: Path, classes: list[str], rows: Iterable[dict]) -> None:
     with writing(path, classes) as append:
         for row in rows:
-            append(dumps(row))
+            append(json_files.dumps(row))
 
 
 def read_list(path: Path) -> tuple[list[str], list[dict]]:
@@ -52,7 +44,7 @@ def read_list(path: Path) -> tuple[list[str], list[dict]]:
             path, which must stay below the list's folder and be there once, its label, split, source or boxes.
     """
     try:
-        content = read_json(path)
+        content = json_files.read(path)
         classes, rows = content['metainfo']['classes'], content['data_list']
     except (FileNotFoundError, IsADirectoryError):
         raise InputError(path, expected='an annotation list', found='nothing',

@@ -11,104 +11,20 @@ checked without being read; the stages beside it use it too, for they read the s
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from pipelines import __version__
+from pipelines.core import json_files
 from pipelines.core.errors import InputError
 from pipelines.core.fingerprint import Cache, Digests, fingerprint
 
 NAME = 'manifest.json'
 LOGS = 'logs'  # a folder of this name is kept with a result but is no part of it: TensorBoard events, checkpoints
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[IO[str]]:
-    """A text file to write, of which a reader, or a crash, sees the old content or all of the new one."""
-    partial = path.with_name(f'.{path.name}.partial')
-    with partial.open('w', encoding='utf-8') as stream:
-        yield stream
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)
-
-
-_encoder = functools.partial(json.JSONEncoder, ensure_ascii=False, allow_nan=False)
-dumps = _encoder().encode
-
-
-def write_json(path: Path, content: Any, *, indent: int | None = 1) -> None:
-    with replacing(path) as stream:
-        stream.write(_encoder(indent=indent).encode(content) + '\n')
-
-
-def write_json_rows(path: Path, rows: Iterable[str]) -> None:
-    """Write a list of rows, each given as JSON, a row on a line, without holding them."""
-    with replacing(path) as stream:
-        stream.write('[')
-        stream.writelines(f'{"," if number else ""}\n{row}' for number, row in enumerate(rows))
-        stream.write('\n]\n')
-
-
-@contextlib.contextmanager
-def writing_lists(path: Path, names: Sequence[str]) -> Iterator[Callable[[str, str], None]]:
-    """Write an object of lists with the function that this gives: name of a list, row as JSON.
-
-    Rows are written as they come, a row on a line, so they have to come in the order of ``names``.
-
-    Raises:
-        ValueError: (the function) a row of a list that is closed already.
-    """
-    with replacing(path) as stream:
-        begun, separator = 0, ''
-
-        def begin(number: int) -> None:
-            nonlocal begun, separator
-            while begun < number:
-                stream.write(('\n],' if begun else '{') + f'\n{dumps(names[begun])}: [')
-                begun, separator = begun + 1, ''
-
-        def append(name: str, row: str) -> None:
-            nonlocal separator
-            if not begun or name != names[begun - 1]:
-                if name in names[:begun]:
-                    raise ValueError(f'a row of {name} after those of {names[begun - 1]}')
-                begin(names.index(name) + 1)
-            stream.write(f'{separator}\n{row}')
-            separator = ','
-
-        yield append
-        begin(len(names))
-        stream.write('\n]\n}\n')
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f'{next(name for name in names if names.count(name) > 1)!r:.80} twice in one object')
-    return content
-
-
-def _no_number(text: str) -> None:
-    raise ValueError(f'{text}, which is no JSON')
-
-
-def read_json(path: Path) -> Any:
-    """JSON to the letter: no NaN, no Infinity, no name twice in an object.
-
-    Raises:
-        ValueError: anything else.
-    """
-    try:
-        return json.loads(path.read_text(encoding='utf-8'), parse_constant=_no_number, object_pairs_hook=_once)
-    except RecursionError:
-        raise ValueError('lists in lists without end') from None
 
 
 def link(path: Path, target: str) -> None:
@@ -154,7 +70,7 @@ def _outputs(folder: Path) -> dict[str, Path]:
 
 
 def load(folder: Path) -> dict:
-    return read_json(folder / NAME)
+    return json_files.read(folder / NAME)
 
 
 @contextlib.contextmanager
@@ -191,7 +107,7 @@ def _cache(out: Path) -> Cache:
     rows = []
     for path in out.parent.glob('.*.stat.json'):
         with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
-            rows += [(str(key), str(stats), str(sha256)) for key, (stats, sha256) in read_json(path).items()]
+            rows += [(str(key), str(stats), str(sha256)) for key, (stats, sha256) in json_files.read(path).items()]
     return Cache(rows)
 
 
@@ -271,7 +187,7 @@ def produce(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Mappin
         cache = _cache(out)
         head = _head(stage, parameters, inputs, packages, cache)
         if _current(out, head, cache):
-            write_json(side['stat.json'], cache.used)
+            json_files.write(side['stat.json'], cache.used)
             print(f'[{stage}] up to date', flush=True)
             return False
         if why := _changed(out, head):
@@ -290,13 +206,13 @@ def produce(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Mappin
             if written and written.missing():
                 raise InputError(staging, expected='every file that was written', found=f'{written.missing()} missing',
                                  remedy='remove that folder, and see whether the disk is well')
-            write_json(staging / NAME, dict(head, outputs=outputs))
+            json_files.write(staging / NAME, dict(head, outputs=outputs))
         for scratch in [entry for entry in staging.glob('.*') if entry.is_dir() and not entry.is_symlink()]:
             shutil.rmtree(scratch)
         _publish(staging, out, side['old'])
         side['key'].unlink(missing_ok=True)
         old, new = os.path.realpath(staging), os.path.realpath(out)
-        write_json(side['stat.json'], {
+        json_files.write(side['stat.json'], {
             new + path[len(old):] if path.startswith(old) else path: row for path, row in cache.used.items()})
     finally:
         lock.release()

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from pipelines.core import json_files
 from pipelines.core.errors import DamagedError, InputError, TooManyDamagedError
-from pipelines.core.manifest import read_json, write_json
 
 NAME = 'quarantine.json'
 _REMEDY = 'replace the files, or take the images out of the dataset'
@@ -30,7 +30,7 @@ def row(file: str, split: str, error: DamagedError, root: Path) -> dict:
 
 
 def write(folder: Path, images: int, rows: Iterable[dict]) -> None:
-    write_json(folder / NAME, dict(images=images, quarantined=list(rows)))
+    json_files.write(folder / NAME, dict(images=images, quarantined=list(rows)))
 
 
 def settle(folder: Path, stage: str, *, max_bad: float, strict: bool) -> None:
@@ -44,7 +44,7 @@ def settle(folder: Path, stage: str, *, max_bad: float, strict: bool) -> None:
         InputError: ``strict``, and there is one.
         TooManyDamagedError: more than ``max_bad``.
     """
-    content = read_json(folder / NAME)
+    content = json_files.read(folder / NAME)
     rows, path = content['quarantined'], folder / NAME
     if not rows:
         return

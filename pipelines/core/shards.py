@@ -20,8 +20,8 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
+from pipelines.core import json_files
 from pipelines.core.errors import InputError
-from pipelines.core.manifest import write_json
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def results(finished: list[Path]) -> Iterator[Any]:
 
 
 def _one(work: Callable[..., Any], batch: list, args: tuple, path: Path) -> int:
-    write_json(path, work(batch, *args), indent=None)
+    json_files.write(path, work(batch, *args), indent=None)
     return len(batch)
 
 

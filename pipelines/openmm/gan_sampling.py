@@ -16,7 +16,7 @@ from mmengine import Config
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipelines.core import config_lines, images, manifest
+from pipelines.core import config_lines, images, json_files
 from pipelines.core.errors import InputError
 from pipelines.openmm import weights as weight_files
 from pipelines.openmm.devices import device, repeatable
@@ -169,7 +169,7 @@ def write_standing_statistics(path: Path, network: Network, *, batches: int) -> 
     dtype = precision(cfg)
     generator = load_generator(cfg, state, dtype=torch.float32 if dtype == torch.bfloat16 else dtype)
     set_standing_statistics(generator, batches=batches)
-    manifest.write_json(path, {name: value.tolist() for name, value in generator.state_dict().items()
+    json_files.write(path, {name: value.tolist() for name, value in generator.state_dict().items()
                                if name.endswith(('running_mean', 'running_var'))}, indent=None)
     del generator
     torch.cuda.empty_cache()  # a worker is to use this GPU
@@ -179,7 +179,7 @@ def write_standing_statistics(path: Path, network: Network, *, batches: int) -> 
 def _generator(network: Network, statistics: Path | None) -> nn.Module:
     cfg, state = _load(network)
     return load_generator(cfg, state, dtype=precision(cfg),
-                          statistics=manifest.read_json(statistics) if statistics else None)
+                          statistics=json_files.read(statistics) if statistics else None)
 
 
 def release() -> None:

@@ -13,8 +13,7 @@ from sahi.utils.coco import CocoAnnotation
 from data_converters.convert import to_coco
 from data_converters.records import Record
 from data_converters.sahi_box import BoxAnnotation
-from pipelines.core import boxes, coco, coco_stream, names
-from pipelines.core.manifest import dumps, writing_lists
+from pipelines.core import boxes, coco, coco_stream, json_files, names
 
 TEXT = st.text(st.characters(blacklist_categories=('Cs', 'Cc'), blacklist_characters='/\\'), min_size=1, max_size=12)
 NAMES = TEXT.map(lambda name: f'a/{name}.jpg').filter(lambda name: names.fault(name) is None)
@@ -39,9 +38,9 @@ def test_records_to_coco_and_back(pictures):
                 len(record.xyxy) for record in records[number::3])
             assert len(dropped) == counts['dropped_boxes']
             lists = dict(categories=categories, images=content['images'], annotations=rows)
-            with writing_lists(Path(folder) / f'{split}.json', tuple(lists)) as append:
+            with json_files.writing_lists(Path(folder) / f'{split}.json', tuple(lists)) as append:
                 for key, row in ((key, row) for key, part in lists.items() for row in part):
-                    append(key, dumps(row))
+                    append(key, json_files.dumps(row))
         splits = coco.read_splits(Path(folder))
         streamed = list(coco_stream.annotated(Path(folder)))
         sizes = coco_stream.images(Path(folder)).sizes.tolist()

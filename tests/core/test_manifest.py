@@ -268,20 +268,3 @@ def test_a_dangling_link_is_mended(tmp_path):
         manifest.link(tmp_path / 'link', name)
         assert (tmp_path / 'link').resolve() == tmp_path / name
     assert sorted(path.name for path in tmp_path.iterdir()) == ['a', 'b', 'link']
-
-
-def test_lists_are_written_row_by_row_in_their_order(tmp_path):
-    path = tmp_path / 'lists.json'
-    with manifest.writing_lists(path, ('a', 'b', 'c', 'd')) as append:
-        for name, row in (('b', '1'), ('b', '{"x": 2}'), ('d', '3')):
-            append(name, row)
-    assert manifest.read_json(path) == dict(a=[], b=[1, dict(x=2)], c=[], d=[3])
-    assert path.read_text() == '{\n"a": [\n],\n"b": [\n1,\n{"x": 2}\n],\n"c": [\n],\n"d": [\n3\n]\n}\n'
-    with pytest.raises(ValueError, match='a row of b after those of c'):
-        with manifest.writing_lists(path, ('a', 'b', 'c')) as append:
-            append('c', '1')
-            append('b', '2')
-    assert manifest.read_json(path)['d'] == [3]  # as it was
-    with manifest.writing_lists(path, ('a', 'b')):
-        pass
-    assert manifest.read_json(path) == dict(a=[], b=[])

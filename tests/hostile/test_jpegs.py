@@ -13,9 +13,8 @@ from PIL import Image, ImageOps
 
 from data_converters.convert import convert
 from data_converters.toy import toy
-from pipelines.core import coco, images
+from pipelines.core import coco, images, json_files
 from pipelines.core.errors import DamagedError, InputError
-from pipelines.core.manifest import read_json
 from pipelines.crop import crop, parse_boxes
 from tests.hostile import FULL, edited, random_edits
 from tests.hostile.test_names import birds
@@ -260,7 +259,7 @@ def test_damaged_files_are_listed_with_a_reason_and_all_others_cropped(tmp_path)
     convert('cub', raw, tmp_path / 'convert', max_bad=1)
     crop(tmp_path / 'convert', tmp_path / 'crop', by_split=parse_boxes('gt'), size=16, max_bad=1)
     rows = [row for stage in ('convert', 'crop')
-            for row in read_json(tmp_path / stage / 'quarantine.json')['quarantined']]
+            for row in json_files.read(tmp_path / stage / 'quarantine.json')['quarantined']]
     assert sorted(row['file'] for row in rows) == sorted(damaged) and all(row['reason'] for row in rows)
     assert 4 * COUNT // 10 <= len(damaged) <= 5 * COUNT // 10
     for kind in ('box', 'square'):

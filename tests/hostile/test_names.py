@@ -12,9 +12,8 @@ import pytest
 from data_converters.convert import convert
 from data_converters.convert import main as convert_main
 from data_converters.records import official_file
-from pipelines.core import coco, lineage
+from pipelines.core import coco, json_files, lineage
 from pipelines.core.errors import InputError
-from pipelines.core.manifest import write_json
 from pipelines.crop import crop, parse_boxes
 from tests.hostile.test_archives import ended, files, member
 
@@ -77,7 +76,7 @@ def test_a_class_that_no_folder_can_be_named_after_is_refused(tmp_path, name):
     """Synthetic images lie in a folder of that name."""
     content = json.loads(a_coco_file(tmp_path / 'x.json', 'a.jpg').read_text())
     content['categories'][0]['name'] = name
-    write_json(tmp_path / 'x.json', content)
+    json_files.write(tmp_path / 'x.json', content)
     with pytest.raises(InputError, match='name: expected a name that a folder can have'):
         coco.read(tmp_path / 'x.json')
     with pytest.raises(InputError, match='class names that folders can have'):
