@@ -33,19 +33,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.core import (
-    boxes,
-    coco,
-    coco_stream,
-    fingerprint,
-    images,
-    json_files,
-    lineage,
-    manifest,
-    quarantine,
-    shards,
-)
+from pipelines.core import boxes, coco, coco_stream, images, json_files, lineage, manifest, quarantine, shards
 from pipelines.core.errors import DamagedError, InputError, command
+from pipelines.core.fingerprint import Digests
 
 KINDS = ('full', 'box', 'square')
 DEFAULT_BOXES = 'train=gt,val=det,test=det'
@@ -176,14 +166,14 @@ def _jobs(convert: Path, known: coco_stream.Images, by_split: dict[str, str], la
 
 
 def _write_lists(folder: Path, categories: list[dict],
-                 finished: list[Path]) -> tuple[dict[str, dict[str, int]], fingerprint.Digests]:
+                 finished: list[Path]) -> tuple[dict[str, dict[str, int]], Digests]:
     """The lists of all kinds and splits, and the quarantine.
 
     Returns:
         by split, how many boxes came from where; the crops' digests.
     """
     counts: dict[str, Counter] = {split: Counter() for split in coco.SPLITS}
-    damaged, classes, digests = [], [row['name'] for row in categories], fingerprint.Digests()
+    damaged, classes, digests = [], [row['name'] for row in categories], Digests()
     with contextlib.ExitStack() as stack:
         append = {(kind, split): stack.enter_context(lineage.writing(folder / f'{kind}_{split}.json', classes,
                                                                        categories=categories))
@@ -244,7 +234,7 @@ def crop(convert: Path, out: Path, *, detections: Path | None = None, by_split: 
     # relative to the final folder; the staging folder lies beside it, so the link holds in both
     target = os.path.relpath(pictures.resolve(), out.absolute().parent.resolve() / out.name)
 
-    def build(folder: Path) -> fingerprint.Digests:
+    def build(folder: Path) -> Digests:
         known = coco_stream.images(convert)
         categories = coco_stream.categories(convert / 'train.json')
         labels = {row['id']: label for label, row in enumerate(categories)}

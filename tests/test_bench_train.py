@@ -212,16 +212,18 @@ def test_both_sides_have_the_same_batch_size_classes_and_random_weights(leaf, dr
 
 @pytest.mark.mm
 @pytest.mark.parametrize(('stage', 'batch'), [('detect', 1), ('synth', 2)])
-def test_a_training_step_is_the_same_work_on_both_sides(stage, batch, drawn):
+def test_a_training_step_is_the_same_work_on_both_sides(stage, batch, drawn, tmp_path):
     case = SMALL[stage]
     found = [measure.run('tools.bench.train_child', 'train', json.dumps(dict(
-        leaf=str(case.leaf), stock=stock, work=str(drawn), options=case.options, batch=batch, warm_up=1, iterations=1)),
-        environment=dict(OMP_NUM_THREADS='1'), cpus=2).said for stock in (True, False)]
+        leaf=str(case.leaf), stock=stock, work=str(drawn), options=case.options, batch=batch, warm_up=1, iterations=1,
+        profile=str(tmp_path / str(stock)))), environment=dict(OMP_NUM_THREADS='1'), cpus=2).said
+        for stock in (True, False)]
     flops = [sum(said['flops'].values()) for said in found]
     assert flops[0] == pytest.approx(flops[1], rel=0.01)
     assert list(found[0]['flops']) == ['float32']  # the libraries' own
     assert all(said['images'] == batch and said['loop'] > 0 and said['step'] > 0 for said in found)
     assert all(200 < said['peak_mb'] < 8000 and said['traffic'] > 1e6 for said in found)
+    assert all('aten::' in (tmp_path / f'{stock}-train.txt').read_text() for stock in (True, False))
 
 
 @pytest.mark.mm

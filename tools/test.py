@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> None:
     images, metrics = evaluation.evaluate(cfg, model, out, title=f'{args.config.stem}: {args.split}')
     if int(os.environ.get('RANK', 0)) == 0:
         json_files.write(out / 'metrics.json', dict(config=configs.shown(args.config), split=args.split,
-                                                       images=images, metrics=metrics))
+                                                    images=images, metrics=metrics))
         print(f'{out / "metrics.json"}: {images} images of {args.split}, '
               + ', '.join(f'{name} {value:.4g}' for name, value in metrics.items()))
     training.leave()

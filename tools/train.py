@@ -15,7 +15,7 @@ import os
 import sys
 from pathlib import Path
 
-from pipelines.core import coco, configs, json_files, lineage
+from pipelines.core import coco, configs, files, lineage
 from pipelines.core.errors import InputError, command
 from tools import lint_configs
 
@@ -76,7 +76,7 @@ def main(argv: list[str] | None = None) -> None:
         return
     if int(os.environ.get('RANK', 0)) == 0:  # renamed into place: the other processes read it meanwhile
         out.mkdir(parents=True, exist_ok=True)
-        with json_files.replacing(note) as stream:
+        with files.replacing(note) as stream:
             stream.write(made_from)
     chosen = training.train(cfg, out, seed=args.seed, title=args.config.stem)
     if int(os.environ.get('RANK', 0)) == 0:

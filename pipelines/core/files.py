@@ -1,7 +1,12 @@
-"""Small files, read with as few system calls as there can be: a file object makes twice as many."""
+"""Small files, read with as few system calls as there can be (a file object makes twice as many); text files, written
+whole or not at all."""
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
 
 
 def read_head(path: str | os.PathLike, length: int) -> bytes:
@@ -34,3 +39,14 @@ def read_whole(path: str | os.PathLike, limit: int) -> bytes:
         return content
     finally:
         os.close(file)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[str]]:
+    """A text file to write, of which a reader, or a crash, sees the old content or all of the new one."""
+    partial = path.with_name(f'.{path.name}.partial')
+    with partial.open('w', encoding='utf-8') as stream:
+        yield stream
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(path)

@@ -4,22 +4,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[IO[str]]:
-    """A text file to write, of which a reader, or a crash, sees the old content or all of the new one."""
-    partial = path.with_name(f'.{path.name}.partial')
-    with partial.open('w', encoding='utf-8') as stream:
-        yield stream
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)
-
+from pipelines.core.files import replacing
 
 _encoder = functools.partial(json.JSONEncoder, ensure_ascii=False, allow_nan=False)
 dumps = _encoder().encode
@@ -32,11 +21,11 @@ def write(path: Path, content: Any, *, indent: int | None = 1) -> None:
 
 def appending(stream: IO[str]) -> Callable[[str], None]:
     """Write the rows of a list with the function that this gives, each as JSON: a row on a line."""
-    separator = '\n'
+    write, separator = stream.write, '\n'
 
     def append(row: str) -> None:
         nonlocal separator
-        stream.write(separator + row)
+        write(separator + row)
         separator = ',\n'
 
     return append
@@ -62,18 +51,19 @@ def writing_lists(path: Path, names: Sequence[str]) -> Iterator[Callable[[str, s
         ValueError: (the function) a row of a list that is closed already.
     """
     with replacing(path) as stream:
-        begun, add = 0, None
+        begun, current, add = 0, None, None
 
         def begin(number: int) -> None:
-            nonlocal begun, add
+            nonlocal begun, current, add
             while begun < number:
-                stream.write(('\n],' if begun else '{') + f'\n{dumps(names[begun])}: [')
-                begun, add = begun + 1, appending(stream)
+                current, add = names[begun], appending(stream)
+                stream.write(('\n],' if begun else '{') + f'\n{dumps(current)}: [')
+                begun += 1
 
         def append(name: str, row: str) -> None:
-            if not begun or name != names[begun - 1]:
+            if name != current:
                 if name in names[:begun]:
-                    raise ValueError(f'a row of {name} after those of {names[begun - 1]}')
+                    raise ValueError(f'a row of {name} after those of {current}')
                 begin(names.index(name) + 1)
             add(row)
 

@@ -16,6 +16,7 @@ from pipelines.core import json_files, names
 from pipelines.core.coco import SPLITS
 from pipelines.core.coco_rows import is_box, is_number
 from pipelines.core.errors import InputError
+from pipelines.core.files import replacing
 
 SOURCES = ('gt', 'det', 'fallback', 'none', 'synthetic')
 _AGAIN = 'run the stage that writes it again: make crop, or make synth'
@@ -24,7 +25,7 @@ _AGAIN = 'run the stage that writes it again: make crop, or make synth'
 @contextlib.contextmanager
 def writing(path: Path, classes: list[str], **metainfo: list) -> Iterator[Callable[[str], None]]:
     """Write a list with the function that this gives, which takes a row as JSON. ``metainfo`` is more of that."""
-    with json_files.replacing(path) as stream:
+    with replacing(path) as stream:
         stream.write(f'{{"metainfo": {json_files.dumps(dict(classes=classes, **metainfo))},\n"data_list": [')
         yield json_files.appending(stream)
         stream.write('\n]}\n')

@@ -170,7 +170,7 @@ def write_standing_statistics(path: Path, network: Network, *, batches: int) -> 
     generator = load_generator(cfg, state, dtype=torch.float32 if dtype == torch.bfloat16 else dtype)
     set_standing_statistics(generator, batches=batches)
     json_files.write(path, {name: value.tolist() for name, value in generator.state_dict().items()
-                               if name.endswith(('running_mean', 'running_var'))}, indent=None)
+                            if name.endswith(('running_mean', 'running_var'))}, indent=None)
     del generator
     torch.cuda.empty_cache()  # a worker is to use this GPU
 

@@ -21,3 +21,9 @@ def test_lists_are_written_row_by_row_in_their_order(tmp_path):
     with json_files.writing_lists(path, ('a', 'b')):
         pass
     assert json_files.read(path) == dict(a=[], b=[])
+
+
+@pytest.mark.parametrize('rows, text', [((), '[\n]\n'), (('1', '{"x": 2}'), '[\n1,\n{"x": 2}\n]\n')])
+def test_rows_are_written_each_on_a_line(tmp_path, rows, text):
+    json_files.write_rows(tmp_path / 'rows.json', iter(rows))
+    assert (tmp_path / 'rows.json').read_text() == text

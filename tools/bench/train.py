@@ -5,6 +5,7 @@
     python -m tools.bench.train --config A.py               any config of mm_configs/ against its stock counterpart
     python -m tools.bench.train --config A.py --against B.py      or against another one
     python -m tools.bench.train --config A.py --against A.py --cfg-options KEY=VALUE ...     or what an option does
+    python -m tools.bench.train --config A.py --profile FOLDER      and where a step's time goes, by operator
 
 Fresh processes in turn, round by round; a rate is that of the median time, a ratio has its range over the rounds.
 "With its loader" is the Runner's loop with real files, hooks, logging, metric; "step alone" the same network on one
@@ -16,9 +17,10 @@ comes first in a process is not timed: on a CPU 1 to 3 iterations, on a GPU 24 t
 Equal on both sides: pictures (drawn, 560 x 336), image size, batch, number of classes (8), random weights, seed,
 threads. All else is each side's own: tools/bench/train_sides.py. Nothing is downloaded.
 
-Memory is the most that tensors held on the GPU, or, without one, that the process held. FLOPs are counted by torch
-(matrix products, convolutions, attention) in a real step; bytes are those of every operator's operands and results,
-what would move if each read and wrote memory: fused operators and caches move less, so their share can pass 100 %.
+Memory is the most that tensors held on the GPU in the step alone, or, without one, that the process ever held. FLOPs
+are counted by torch (matrix products, convolutions, attention) in a real step; bytes are those of every operator's
+operands and results, what would move if each read and wrote memory: fused operators and caches move less, so their
+share can pass 100 %.
 Shares are of what a large matrix product or convolution in the same precision, and a large copy, reach on this machine,
 measured at the start and at the end. Run it on an idle machine: it says where the machine is not.
 
@@ -166,11 +168,13 @@ def work_per_image(found: Found) -> str:
             + _pair(words(found.other[0]), words(found.own[0])))
 
 
-def compare(case: Case, work: Path, rounds: int, against: Path | None, environment: dict[str, str]) -> Iterator[Found]:
-    """Both sides of a case, training and inference."""
+def compare(case: Case, work: Path, rounds: int, against: Path | None, environment: dict[str, str],
+            profile: Path | None = None) -> Iterator[Found]:
+    """Both sides of a case, training and inference; with ``profile``, a folder, a table of operators of each."""
     def job(leaf: Path, stock: bool, options: Sequence[str]) -> str:
         return json.dumps(dict(leaf=str(leaf), stock=stock, work=str(work), options=list(options), batch=case.batch,
-                               warm_up=case.warm_up, iterations=case.iterations))
+                               warm_up=case.warm_up, iterations=case.iterations,
+                               profile=profile and str(profile / f'{leaf.stem}-{"stock" if stock else "ours"}')))
 
     jobs = {f'{against.stem if against else "stock"}, the other side': job(against or case.leaf, not against,
                                                                            () if against else case.options),
@@ -202,6 +206,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--warm-up', type=int, help='iterations before those; default: what --size says')
     parser.add_argument('--rounds', type=int, help='default: 3, quick: 1')
     parser.add_argument('--quick', action='store_true', help='one iteration: to see that everything runs')
+    parser.add_argument('--profile', type=Path, metavar='FOLDER', help='one more step, profiled: writes FOLDER/LEAF-'
+                        'SIDE-PHASE.txt, a table of operators by their time')
     parser.add_argument('--work', type=Path, metavar='FOLDER', help='for scratch files; default: the temporary folder')
     return parser
 
@@ -252,7 +258,8 @@ def main(argv: list[str] | None = None) -> None:
         train_sides.draw(Path(folder), *((1600, 512) if size == 'full' else (160, 256)))
         for case in chosen_cases(args, size):
             measure.warn_if_busy()
-            for each in compare(case, Path(folder), rounds, args.against and args.against.resolve(), environment):
+            for each in compare(case, Path(folder), rounds, args.against and args.against.resolve(), environment,
+                                args.profile and args.profile.resolve()):
                 print('\n'.join(rows(each, said[0]['limits'], device)), flush=True)  # nothing is lost if it is stopped
                 found.append(each)
     said.append(limit().said)

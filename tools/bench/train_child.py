@@ -12,7 +12,7 @@ import resource
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,7 @@ class Job:
         batch: None: the config's own.
         warm_up: iterations that are not timed, at least.
         iterations: that are, at least; a GAN does whole rounds of its updates.
+        profile: None, or the beginning of the path of a table of operators, with their time in one step more.
     """
     leaf: str
     stock: bool
@@ -45,6 +46,7 @@ class Job:
     batch: int | None
     warm_up: int
     iterations: int
+    profile: str | None = None
 
     def config(self) -> Config:
         from tools.bench import train_sides
@@ -75,12 +77,20 @@ def _cycle(cfg: Config) -> int:
 
 
 def _peak_mb() -> float:
-    """Most memory that tensors held on the GPU; without one, that this process held, its loader's workers aside."""
+    """Most memory that tensors held on the GPU since `_forget_peak`; without one, that this process ever held, its
+    loader's workers aside."""
     import torch
 
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 1e6
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
+def _forget_peak() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
 
 
 def _timed(run: Callable[[], Any]) -> Done:
@@ -104,19 +114,42 @@ def _figures(step: Callable[[int], Any], loop: float, images: int, job: Job, cyc
     from tools.bench import train_work
     from tools.bench.clock import now
 
-    peak = _peak_mb()  # of the loop: counting needs memory of its own
+    _forget_peak()  # the libraries' loggers do so whenever they log: of the loop it cannot be told
     for number in range(min(job.warm_up, _STEP_WARM_UP)):
         step(number)
     start = now()
     for number in range(job.iterations):
         step(number)
     seconds = (now() - start) / job.iterations
+    peak = _peak_mb()  # counting needs memory of its own
+    if job.profile:
+        _profile(step, cycle, Path(f'{job.profile}.txt'))
     with train_work.counted() as work:
         for number in range(cycle):
             step(number)
     return dict(images=images, loop=loop / job.iterations / images, step=seconds / images, peak_mb=peak,
                 flops={name: count / cycle / images for name, count in work.flops.items()},
                 traffic=work.traffic / cycle / images)
+
+
+def _profile(step: Callable[[int], Any], cycle: int, path: Path) -> None:
+    """Write which operators a cycle of steps called, and what took how long, by time on the GPU where there is one."""
+    import torch
+    from torch.profiler import ProfilerActivity, profile
+
+    from tools.bench.clock import now
+
+    gpu = torch.cuda.is_available()
+    with profile(activities=[ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if gpu else [])]) as profiler:
+        start = now()
+        for number in range(cycle):
+            step(number)
+        seconds = now() - start
+    found = profiler.key_averages()
+    calls = sum(row.count for row in found if row.key.startswith('aten::'))
+    table = found.table(sort_by=f'self_{"cuda" if gpu else "cpu"}_time_total', row_limit=40, max_name_column_width=60)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'{cycle} steps, {seconds * 1000:.0f} ms with the profiler, {calls:,} operators called\n{table}')
 
 
 def train(job: Job, cfg: Config, folder: Path) -> dict:
@@ -197,14 +230,16 @@ def main(argv: list[str]) -> dict:
         name = torch.cuda.get_device_name() if torch.cuda.is_available() else 'CPU'
         return dict(limits=train_work.limits(), device=name)
     job = Job(**json.loads(argv[1]))
+    if job.profile:
+        job = replace(job, profile=f'{job.profile}-{argv[0]}')
     cfg = job.config()
     if job.stock and cfg.model.get('generator'):
         from pipelines.openmm import spectral_norm
         spectral_norm.uninstall()
     if argv[0] == 'train':  # whole cycles
         whole = _cycle(cfg)
-        job = Job(**{**vars(job), **{name: math.ceil(getattr(job, name) / whole) * whole
-                                     for name in ('warm_up', 'iterations')}})
+        job = replace(job, **{name: math.ceil(getattr(job, name) / whole) * whole
+                              for name in ('warm_up', 'iterations')})
     from pipelines.openmm import training
     with tempfile.TemporaryDirectory(prefix='bench-train-') as folder, training.quiet():
         if argv[0] == 'infer' and cfg.model.get('generator'):
