@@ -85,19 +85,19 @@ def naive_convert(dataset: str, raw: str, out: str) -> dict:
 
 
 def evaluate(engine: str, truth: str, results: str) -> dict:
-    """The 12 COCO numbers of class-agnostic results and their seconds of CPU, without reading the results."""
+    """The 12 COCO numbers of class-agnostic results and how long they took, without reading the results."""
     rows = json.loads(Path(results).read_text())
     if engine == 'ours':
         import faster_coco_eval  # noqa: F401  (its import is not timed, nor is pycocotools')
 
         from pipelines.core import coco
         known = coco.read(Path(truth))
-        start = time.process_time()
+        start = time.perf_counter()
         numbers = list(coco.average_precision(known, rows, class_agnostic=True).values())
     else:
         from pycocotools.coco import COCO
         from pycocotools.cocoeval import COCOeval
-        start = time.process_time()
+        start = time.perf_counter()
         with contextlib.redirect_stdout(io.StringIO()):
             annotated = COCO(truth)
             evaluation = COCOeval(annotated, annotated.loadRes(rows), 'bbox')
@@ -106,7 +106,7 @@ def evaluate(engine: str, truth: str, results: str) -> dict:
             evaluation.accumulate()
             evaluation.summarize()
         numbers = [round(float(value), 4) for value in evaluation.stats]
-    return dict(seconds=time.process_time() - start, numbers=numbers)
+    return dict(seconds=time.perf_counter() - start, numbers=numbers)
 
 
 def encode(encoder: str, count: str) -> dict:
