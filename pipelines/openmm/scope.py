@@ -24,6 +24,8 @@ def enter(scope: str) -> None:
         if scope == 'mmagic':
             importlib.import_module('pipelines.openmm.mmagic_import').install()
         else:
+            if scope == 'mmpretrain':  # its language models, which we do not use, do not import beside transformers 5
+                importlib.import_module('mmpretrain.utils.dependency').WITH_MULTIMODAL = False
             importlib.import_module(f'{scope}.utils').register_all_modules(init_default_scope=False)
         importlib.import_module(f'pipelines.openmm.{_OURS[scope]}')
     init_default_scope(scope)
