@@ -121,8 +121,11 @@ def _with_pillow(data: bytes, smooth: bool) -> tuple[NDArray[np.uint8], str]:
         image = _open(io.BytesIO(data))
     turned = _orientation(image)
     if image.format in ('JPEG', 'MPO'):
-        pixels, sampling = _strict(data, image.size, 'CMYK' if image.mode == 'CMYK' else 'RGB', smooth)
-    if pixels is None or image.mode == 'CMYK':  # only Pillow knows when the inks are inverted
+        inks = image.mode == 'CMYK'
+        pixels, sampling = _strict(data, image.size, 'CMYK' if inks else 'RGB', smooth)
+        if inks:  # only Pillow knows when they are inverted, and there is no room to have them twice
+            pixels = None
+    if pixels is None:
         if image.mode.startswith('I;16'):
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         if image.mode != 'RGB':

@@ -14,7 +14,6 @@ import pytest
 from PIL import Image
 
 from pipelines.core import images
-from tests.hostile import FULL
 from tests.hostile.test_jpegs import JPEGS, saved
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -163,7 +162,7 @@ def _turned() -> bytes:
     return tags.tobytes()
 
 
-@pytest.mark.skipif(not FULL, reason='a minute: FGIC_COUNTS=full')
+@pytest.mark.mm
 def test_the_largest_pictures_are_decoded_in_little_memory(tmp_path):
     peaks = {}
     for name, data in largest().items():
