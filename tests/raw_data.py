@@ -23,9 +23,9 @@ def jpeg(path: Path, size: tuple[int, int], mode: str = 'RGB') -> None:
     Image.new(mode, size).save(path)
 
 
-def dogs(folder: Path) -> Path:
+def dogs(parent: Path) -> Path:
     """Two breeds of two train images and a test image each, 100 x 80, with boxes written out below."""
-    root, rows = folder / 'dogs', {'train': [], 'test': []}
+    root, rows = parent / 'dogs', {'train': [], 'test': []}
     for label, folder in enumerate(('n01-Alpha', 'n02-Beta'), start=1):
         for number in (1, 2, 3):
             stem = f'{folder[:3]}_{number}'
@@ -46,9 +46,9 @@ def dogs(folder: Path) -> Path:
     return root
 
 
-def birds(folder: Path) -> Path:
+def birds(parent: Path) -> Path:
     """Two species of three and two images, 60 x 40, one of them grey, one in test."""
-    root = folder / 'CUB_200_2011'
+    root = parent / 'CUB_200_2011'
     names = ['001.Red_bird/a.jpg', '001.Red_bird/b.jpg', '001.Red_bird/c.jpg', '002.Tit/d.jpg', '002.Tit/e.jpg']
     for name in names:
         jpeg(root / 'images' / name, (60, 40), 'L' if name.endswith('b.jpg') else 'RGB')

@@ -169,6 +169,8 @@ def test_options_reach_our_side_and_its_counterpart_only(monkeypatch):
     list(train.compare(case, Path('work'), 1, leaf, {}))
     assert [(job['stock'], job['options']) for job in jobs] == [
         (True, ['a=1']), (False, ['a=1'])] * 2 + [(False, []), (False, ['a=1'])] * 2
+    list(train.compare(case, Path('work'), 1, leaf, {}, Path('found')))
+    assert [job['profile'] for job in jobs[-2:]] == ['found/resnet50_full-other', 'found/resnet50_full-ours']
 
 
 @pytest.fixture(scope='module')

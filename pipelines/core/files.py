@@ -1,4 +1,4 @@
-"""Small files, read with as few system calls as there can be (a file object makes twice as many); text files, written
+"""Small files, read with as few system calls as there can be (a file object makes twice as many); files written
 whole or not at all."""
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def read_whole(path: str | os.PathLike, limit: int) -> bytes:
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[IO[str]]:
-    """A text file to write, of which a reader, or a crash, sees the old content or all of the new one."""
+def replacing(path: Path, *, binary: bool = False) -> Iterator[IO]:
+    """A file to write, of which a reader, or a crash, sees the old content or all of the new one; text is UTF-8."""
     partial = path.with_name(f'.{path.name}.partial')
-    with partial.open('w', encoding='utf-8') as stream:
+    with partial.open('wb') if binary else partial.open('w', encoding='utf-8') as stream:
         yield stream
         stream.flush()
         os.fsync(stream.fileno())

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import random
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,8 @@ from mmengine.hooks import CheckpointHook, Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import EpochBasedTrainLoop
 
+from pipelines.core.files import replacing
+
 
 class AtomicLocalBackend(LocalBackend):
     """mmengine's local files, written beside and renamed: a reader sees the old bytes or the new ones."""
@@ -23,12 +24,8 @@ class AtomicLocalBackend(LocalBackend):
     def put(self, obj: bytes | memoryview, filepath: str | Path) -> None:
         path = Path(filepath)
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f'.{path.name}.partial')
-        with partial.open('wb') as stream:
+        with replacing(path, binary=True) as stream:
             stream.write(obj)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
 
     def put_text(self, obj: str, filepath: str | Path, encoding: str = 'utf-8') -> None:
         self.put(obj.encode(encoding), filepath)

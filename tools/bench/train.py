@@ -171,14 +171,15 @@ def work_per_image(found: Found) -> str:
 def compare(case: Case, work: Path, rounds: int, against: Path | None, environment: dict[str, str],
             profile: Path | None = None) -> Iterator[Found]:
     """Both sides of a case, training and inference; with ``profile``, a folder, a table of operators of each."""
-    def job(leaf: Path, stock: bool, options: Sequence[str]) -> str:
+    def job(side: str, leaf: Path, stock: bool, options: Sequence[str]) -> str:
         return json.dumps(dict(leaf=str(leaf), stock=stock, work=str(work), options=list(options), batch=case.batch,
                                warm_up=case.warm_up, iterations=case.iterations,
-                               profile=profile and str(profile / f'{leaf.stem}-{"stock" if stock else "ours"}')))
+                               profile=profile and str(profile / f'{leaf.stem}-{side}')))
 
-    jobs = {f'{against.stem if against else "stock"}, the other side': job(against or case.leaf, not against,
-                                                                           () if against else case.options),
-            f'{case.leaf.stem}, ours': job(case.leaf, False, case.options)}
+    other_name = against.stem if against else 'stock'
+    jobs = {f'{other_name}, the other side': job('other', against or case.leaf, not against,
+                                                 () if against else case.options),
+            f'{case.leaf.stem}, ours': job('ours', case.leaf, False, case.options)}
     for phase, name in PHASES.items():
         print(f'[{case.what}: {name}]', flush=True)
         start = time.monotonic()
@@ -207,7 +208,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--rounds', type=int, help='default: 3, quick: 1')
     parser.add_argument('--quick', action='store_true', help='one iteration: to see that everything runs')
     parser.add_argument('--profile', type=Path, metavar='FOLDER', help='one more step, profiled: writes FOLDER/LEAF-'
-                        'SIDE-PHASE.txt, a table of operators by their time')
+                        '{other,ours}-PHASE.txt, a table of operators by their time')
     parser.add_argument('--work', type=Path, metavar='FOLDER', help='for scratch files; default: the temporary folder')
     return parser
 

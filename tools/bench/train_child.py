@@ -123,7 +123,7 @@ def _figures(step: Callable[[int], Any], loop: float, images: int, job: Job, cyc
     seconds = (now() - start) / job.iterations
     peak = _peak_mb()  # counting needs memory of its own
     if job.profile:
-        _profile(step, cycle, Path(f'{job.profile}.txt'))
+        _profile(step, cycle, Path(job.profile))
     with train_work.counted() as work:
         for number in range(cycle):
             step(number)
@@ -231,7 +231,7 @@ def main(argv: list[str]) -> dict:
         return dict(limits=train_work.limits(), device=name)
     job = Job(**json.loads(argv[1]))
     if job.profile:
-        job = replace(job, profile=f'{job.profile}-{argv[0]}')
+        job = replace(job, profile=f'{job.profile}-{argv[0]}.txt')
     cfg = job.config()
     if job.stock and cfg.model.get('generator'):
         from pipelines.openmm import spectral_norm
