@@ -26,8 +26,9 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.core import configs, json_files, lineage, manifest, tables
+from pipelines.core import json_files, lineage, manifest, tables
 from pipelines.core.errors import InputError, command
+from pipelines.openmm.engine import config_files
 
 PACKAGES = ('torch', 'onedl-mmengine', 'onedl-mmpretrain')
 IMAGES = {'crop/full': 'convert/images'}  # a link: its files are recorded as what crop read
@@ -51,19 +52,19 @@ class Run:
         return self.models / self.name
 
     def parameters(self) -> dict:
-        return dict(config=configs.shown(self.config), seed=self.seed,
-                    config_sha256=configs.digest(self.config, list(self.options)))
+        return dict(config=config_files.shown(self.config), seed=self.seed,
+                    config_sha256=config_files.digest(self.config, list(self.options)))
 
     def load(self):
-        from pipelines.openmm import config as mm
-        from pipelines.openmm import threads
+        from pipelines.openmm.engine import config as mm
+        from pipelines.openmm.engine import threads
         threads.set_threads()
         classes, _ = lineage.read_list(self.data / 'crop' / 'full_test.json')
         return mm.load(self.config, data_root=self.data, num_classes=len(classes), options=self.options)
 
     def inputs(self) -> dict[str, Path | dict]:
         """What the training reads: the config decides. It is not parsed where an equal one was parsed before."""
-        from pipelines.openmm import weights
+        from pipelines.openmm.weights import loading as weights
         files = weights.check(self.config)
         try:
             before = manifest.load(self.folder)
@@ -72,7 +73,7 @@ class Run:
         except (OSError, ValueError, KeyError):
             known = False
         if not known:
-            from pipelines.openmm import classification
+            from pipelines.openmm.classify import classification
             found = [name for lists in classification.lists(self.load()).values() for name in lists]
             folders = ['synth/images' if name.startswith('synth/') else name.rsplit('_', 1)[0] for name in found]
             names = sorted({*found, *(IMAGES.get(folder, folder) for folder in folders)})
@@ -92,7 +93,9 @@ def train(run: Run) -> None:
     inputs = run.inputs()
 
     def build(folder: Path) -> None:
-        from pipelines.openmm import classification, training, weights
+        from pipelines.openmm.classify import classification
+        from pipelines.openmm.engine import training
+        from pipelines.openmm.weights import loading as weights
         cfg = run.load()
         names = classification.lists(cfg)
         classes, test = lineage.read_list(run.data / names['test'][0])
@@ -133,7 +136,7 @@ def train_all(runs: list[Run], jobs: int | None) -> None:
         print(f'[classify] {len(runs) - len(outdated)} of {len(runs)} runs are up to date')
     if not outdated:
         return
-    from pipelines.openmm import threads
+    from pipelines.openmm.engine import threads
     free = threads.free_cpus()
     threads.set_threads()
 
@@ -188,7 +191,7 @@ def tabulate(runs: list[Run]) -> dict:
     configs_by_name = {run.config.stem: run.config for run in runs}
     reference, *others = scores
     parents = [(name, parent) for name, config in configs_by_name.items()
-               if (parent := configs.compared_with(config)) in scores and parent != reference]
+               if (parent := config_files.compared_with(config)) in scores and parent != reference]
     compared = statistics.compare(labels, scores, [(name, reference) for name in others] + parents)
     differences = dict(zip(others, compared))
     rows = []
@@ -201,7 +204,7 @@ def tabulate(runs: list[Run]) -> dict:
                                            top5=float(statistics.top_k(labels, score, 5).mean()),
                                            macro_f1=float(f1_score(labels, top1, average='macro')),
                                            best_epoch=result['best_epoch'])
-        rows.append(dict(name=name, title=configs.title(config), config=configs.shown(config), runs=per_seed,
+        rows.append(dict(name=name, title=config_files.title(config), config=config_files.shown(config), runs=per_seed,
                          train_images=results[0]['train_images'], difference=differences.get(name),
                          **statistics.summary(labels, scores[name])))
     return dict(classes=classes, seeds=sorted({run.seed for run in runs}), reference=reference,
@@ -244,9 +247,9 @@ def classify(data: Path, out: Path, models: Path, *, rows: list[Path], seeds: li
         json_files.write(folder / 'table.json', table)
         (folder / 'table.txt').write_text(tables.as_text(table) + '\n')
 
-    parameters = dict(rows=[configs.shown(row) for row in rows], seeds=seeds,
-                      titles=[configs.title(row) for row in rows],
-                      compared_with=[configs.compared_with(row) for row in rows])
+    parameters = dict(rows=[config_files.shown(row) for row in rows], seeds=seeds,
+                      titles=[config_files.title(row) for row in rows],
+                      compared_with=[config_files.compared_with(row) for row in rows])
     manifest.produce(out, 'classify', parameters,
                      {f'models/classify/{run.name}/test.json': run.folder / 'test.json' for run in runs}, build,
                      packages=('scikit-learn', 'scipy'))

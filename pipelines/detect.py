@@ -19,8 +19,9 @@ import operator
 import sys
 from pathlib import Path
 
-from pipelines.core import boxes, coco, configs, images, json_files, manifest, shards
+from pipelines.core import boxes, coco, images, json_files, manifest, shards
 from pipelines.core.errors import InputError, command
+from pipelines.openmm.engine import config_files
 
 PACKAGES = ('torch', 'onedl-mmcv', 'onedl-mmdetection', 'onedl-mmengine')
 _SHARD = 64  # images: the most that an interrupted prediction does twice
@@ -43,23 +44,23 @@ def detect(data: Path, out: Path, model_dir: Path, *, config: Path, seed: int = 
     Raises:
         InputError: missing or unfitting data, config or weights.
     """
-    from pipelines.openmm import weights
+    from pipelines.openmm.weights import loading as weights
 
     splits = coco.read_splits(data)
     if not (data / 'images').is_dir():
         raise InputError(data / 'images', expected='the images', found='nothing',
                          remedy='convert with images, that is without --annotation-only')
-    parameters = dict(config=configs.shown(config), config_sha256=configs.digest(config, options), seed=seed)
+    parameters = dict(config=config_files.shown(config), config_sha256=config_files.digest(config, options), seed=seed)
     sources = {f'convert/{split}.json': data / f'{split}.json' for split in coco.SPLITS}
 
     def load():
-        from pipelines.openmm import config as mm
-        from pipelines.openmm import threads
+        from pipelines.openmm.engine import config as mm
+        from pipelines.openmm.engine import threads
         threads.set_threads()
         return mm.load(config, data_root=data, num_classes=len(splits['train'].categories), options=options or ())
 
     def train(folder: Path) -> None:
-        from pipelines.openmm import training
+        from pipelines.openmm.engine import training
         cfg = load()
         chosen = training.train(cfg, folder, seed=seed, title='[detect] train', gpus=gpus)
         json_files.write(folder / 'chosen.json', chosen)
@@ -67,7 +68,7 @@ def detect(data: Path, out: Path, model_dir: Path, *, config: Path, seed: int = 
     @manifest.reading(model_dir, parameters)
     def predict(folder: Path) -> None:
         cfg = load()
-        from pipelines.openmm import detection
+        from pipelines.openmm.detect import detection
         pictures = [(split, image_id) for split, truth in splits.items() for image_id in sorted(truth.images)]
         arguments = (config.absolute(), data.absolute(), len(splits['train'].categories), tuple(options or ()),
                      (model_dir / 'model.pth').absolute())
@@ -84,7 +85,7 @@ def detect(data: Path, out: Path, model_dir: Path, *, config: Path, seed: int = 
         metrics = measure(splits, results, class_agnostic=cfg.class_agnostic)
         chosen = json_files.read(model_dir / 'chosen.json')
         json_files.write(folder / 'metrics.json', dict(
-            config=configs.shown(config), class_agnostic=cfg.class_agnostic, best_epoch=chosen.get('best_epoch'),
+            config=config_files.shown(config), class_agnostic=cfg.class_agnostic, best_epoch=chosen.get('best_epoch'),
             splits=metrics))
         write_sheets(splits['test'], data / 'images', results, folder)
 
@@ -139,10 +140,10 @@ def main(argv: list[str] | None = None) -> None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--coco', type=Path, required=True, help='folder of the convert stage')
     parser.add_argument('--out', type=Path, required=True, help='folder for the detections')
-    configs.add_arguments(parser, 'detect')
+    config_files.add_arguments(parser, 'detect')
     args = parser.parse_args(argv)
-    detect(args.coco, args.out, configs.model_dir(args, 'detect'), config=args.config, seed=args.seed, gpus=args.gpus,
-           options=args.cfg_options)
+    detect(args.coco, args.out, config_files.model_dir(args, 'detect'), config=args.config, seed=args.seed,
+           gpus=args.gpus, options=args.cfg_options)
 
 
 if __name__ == '__main__':

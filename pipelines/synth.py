@@ -25,8 +25,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from pipelines.core import configs, fingerprint, images, json_files, lineage, manifest, shards
+from pipelines.core import fingerprint, images, json_files, lineage, manifest, shards
 from pipelines.core.errors import InputError, command
+from pipelines.openmm.engine import config_files
 
 PACKAGES = ('torch', 'mmagic', 'onedl-mmengine')
 FORMATS = ('jpg', 'png')
@@ -82,20 +83,20 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
     count = images_per_class or -(-len(rows['train']) // len(classes))
     recorded = manifest.recorded(crops)
     sources = {f'crop/{name}': recorded[name] for name in ('square', 'square_train.json')}
-    network = dict(config=configs.shown(config), config_sha256=configs.digest(config, options))
-    trained = dict(network, config_sha256=configs.digest(config, options, unread=['sampling']), seed=seed)
+    network = dict(config=config_files.shown(config), config_sha256=config_files.digest(config, options))
+    trained = dict(network, config_sha256=config_files.digest(config, options, unread=['sampling']), seed=seed)
 
     def load():
-        from pipelines.openmm import threads
+        from pipelines.openmm.engine import threads
         threads.set_threads()
-        from pipelines.openmm import config as mm
-        from pipelines.openmm import gan_sampling
+        from pipelines.openmm.engine import config as mm
+        from pipelines.openmm.synth import gan_sampling
         cfg = mm.load(config, data_root=crops, num_classes=len(classes), options=options or ())
         gan_sampling.precision(cfg)
         return cfg
 
     def train(folder: Path) -> None:
-        from pipelines.openmm import training
+        from pipelines.openmm.engine import training
         training.train(load(), folder, seed=seed, title='[synth] train', gpus=gpus)
 
     if weights is None:
@@ -115,11 +116,11 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
         write_grid(folder / 'grid_real.jpg', crops, rows['train'], classes)
         write_grid(folder / 'grid_synthetic.jpg', folder, synthetic, classes)
 
-        from pipelines.openmm import gan_quality
+        from pipelines.openmm.synth import gan_quality
         files = {name: [(root / row['img_path'], row['gt_label']) for row in part] for name, root, part in (
             ('real', crops, rows['train']), ('val', crops, rows['val']), ('synthetic', folder, synthetic))}
         json_files.write(folder / 'metrics.json', dict(
-            config=configs.shown(config), images_per_class=count,
+            config=config_files.shown(config), images_per_class=count,
             iterations=None if weights else cfg.train_cfg.max_iters,
             resolution=cfg.model.generator.output_scale,
             **gan_quality.measure(**files, num_classes=len(classes), seed=seed, steps=classifier_steps,
@@ -145,7 +146,7 @@ def write_images(folder: Path, rows: list[dict], network: tuple, *, quality: int
         rows: of the list.
         network: `gan_sampling.Network`.
     """
-    from pipelines.openmm import gan_sampling
+    from pipelines.openmm.synth import gan_sampling
     statistics = folder / '.standing' / 'statistics.json' if standing_batches else None
     if statistics and not statistics.exists():
         statistics.parent.mkdir(exist_ok=True)
@@ -182,7 +183,7 @@ def main(argv: list[str] | None = None) -> None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--crops', type=Path, required=True, help='folder of the crop stage')
     parser.add_argument('--out', type=Path, required=True, help='folder for the images')
-    configs.add_arguments(parser, 'synth')
+    config_files.add_arguments(parser, 'synth')
     parser.add_argument('--weights', type=Path, metavar='FILE', help='sample from these instead of training')
     parser.add_argument('--images-per-class', type=int, metavar='N', help='(default: as many as train has on average)')
     parser.add_argument('--format', choices=FORMATS, default='jpg', help='(default: jpg)')
@@ -195,7 +196,7 @@ def main(argv: list[str] | None = None) -> None:
                         help='of 32 images, for the two small classifiers (default: ten epochs of train, at least 300)')
     parser.add_argument('--inception', type=Path, metavar='FILE', help="torchvision's inception_v3 weights, for FID")
     args = parser.parse_args(argv)
-    synth(args.crops, args.out, configs.model_dir(args, 'synth'), config=args.config, weights=args.weights,
+    synth(args.crops, args.out, config_files.model_dir(args, 'synth'), config=args.config, weights=args.weights,
           images_per_class=args.images_per_class, seed=args.seed, image_format=args.format, quality=args.quality,
           batch=args.batch, standing_batches=args.standing_batches, classifier_steps=args.classifier_steps,
           inception=args.inception, gpus=args.gpus, options=args.cfg_options)

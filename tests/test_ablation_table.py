@@ -18,7 +18,7 @@ CLASSES, SEEDS, COUNT = ['a', 'b', 'c'], (0, 1), 60
 @pytest.fixture(scope='module')
 def result(tmp_path_factory):
     """A classify result of four shipped configs: right on 50, 55, 35 and 58 of the 60 images, with both seeds."""
-    from pipelines.openmm import config as mm
+    from pipelines.openmm.engine import config as mm
     work = tmp_path_factory.mktemp('work')
     folder, models, runs = work / 'classify', work / 'models' / 'classify', []
     (folder / 'predictions').mkdir(parents=True)

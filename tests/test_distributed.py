@@ -204,7 +204,7 @@ def test_every_image_is_evaluated_once(work, tmp_path, stage, text, identity, sc
     from mmengine import load
     from mmengine.registry import MODELS
 
-    from pipelines.openmm import config as mm
+    from pipelines.openmm.engine import config as mm
 
     path = config(tmp_path, stage, text)
     data = work / 'toy-dogs' / ('convert' if stage == 'detect' else '')
@@ -306,8 +306,8 @@ def test_processes_train_a_gan_as_one_in_either_memory_format(work, tmp_path):
     import numpy as np
     import torch
 
-    from pipelines.openmm import config as mm
-    from pipelines.openmm import gan_sampling
+    from pipelines.openmm.engine import config as mm
+    from pipelines.openmm.synth import gan_sampling
 
     path = config(tmp_path, 'synth', GAN)
     (path.parent / 'equal.py').write_text(EQUAL)

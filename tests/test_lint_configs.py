@@ -81,7 +81,7 @@ def parts(finding: InputError) -> tuple[str, str, str, str]:
      "write sampling = dict(dtype='float64'), or another (docs/distributed.md)"),
     (CLASSIFY, "model = dict(backbone=dict(\n    init_cfg=dict(type='Pretrained', checkpoint='torchvision://x')))",
      'bad.py:3, model.backbone.init_cfg.checkpoint', 'weights://NAME, whose checksum is known', 'torchvision://x',
-     'add the file to the table, pipelines/openmm/weight_table.py'),
+     'add the file to the table, pipelines/openmm/weights/table.py'),
 ])
 def test_a_fault_is_found_where_it_is(base, lines, where, expected, found, remedy, child, toy_dogs_coco):
     findings = lint_configs.findings(child(base, lines), toy_dogs_coco)
@@ -111,7 +111,7 @@ def test_the_rate_is_for_the_real_batch(lines, gpus, found, child, toy_dogs_coco
 
 
 def test_signatures_follow_what_is_handed_on():
-    from pipelines.openmm.signatures import parameters
+    from pipelines.openmm.engine.signatures import parameters
 
     class Closed:
         def __init__(self, a): ...
@@ -183,7 +183,9 @@ def test_lint_says_all_at_once_and_keeps_what_it_checked(child, toy_dogs_coco, t
 @pytest.mark.parametrize('path', LEAVES, ids=lambda path: str(path.relative_to(CONFIGS)))
 def test_the_shipped_configs_are_clean(path, toy_dogs_coco, monkeypatch):
     """All rules but whether the weights, a compiler or a GPU are on this machine: the weights are in the table."""
-    from pipelines.openmm import speed, weight_table, weights
+    from pipelines.openmm.engine import speed
+    from pipelines.openmm.weights import loading as weights
+    from pipelines.openmm.weights import table as weight_table
     monkeypatch.setattr(speed, '_check_compiler', lambda mode: None)
     assert set(weights.named(path)) <= set(weight_table.TABLE)
     monkeypatch.setattr(lint_rules, 'RULES', [rule for rule in lint_rules.RULES if rule is not lint_rules.weights])

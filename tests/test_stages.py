@@ -106,8 +106,9 @@ def test_faster_rcnn_r101_trains_one_iteration(work, tmp_path):
              'val_dataloader.dataset.indices=1', 'train_dataloader.num_workers=0', 'val_dataloader.num_workers=0',
              'train_dataloader.persistent_workers=False', 'val_dataloader.persistent_workers=False',
              'train_dataloader.dataset.pipeline.2.scale=(320,320)', 'val_dataloader.dataset.pipeline.1.scale=(320,320)']
-    from pipelines.openmm import config as mm
-    from pipelines.openmm import training, weights
+    from pipelines.openmm.engine import config as mm
+    from pipelines.openmm.engine import training
+    from pipelines.openmm.weights import loading as weights
     cfg = mm.load(config, data_root=work / 'convert', num_classes=3, options=small)
     before = {name: value.clone() for name, value in _model(cfg).state_dict().items()}
     chosen = training.train(cfg, tmp_path, seed=0)
@@ -168,7 +169,8 @@ def test_predictions_are_those_of_the_training(work):
     run = classify_stage.Run(work, CONFIGS / 'classify/toy-dogs/resnet18_square.py', 1, work / 'models/classify')
     if not run.folder.exists():
         pytest.skip('needs the stages of the test above')
-    from pipelines.openmm import classification, weights
+    from pipelines.openmm.classify import classification
+    from pipelines.openmm.weights import loading as weights
     cfg = run.load()
     cfg.test_dataloader = cfg.val_dataloader
     scores = classification.predict(cfg, weights.load(run.folder / 'model.pth'))

@@ -37,7 +37,7 @@ def test_seeds_differ_between_classes_and_do_not_depend_on_the_count():
 
 
 def test_frechet_distance_of_known_gaussians():
-    from pipelines.openmm.gan_quality import frechet_distance
+    from pipelines.openmm.synth.gan_quality import frechet_distance
     mean = np.array([3., 4.])
     # |m|^2 = 25; per axis 1 + 4 - 2 * sqrt(4) = 1
     assert frechet_distance(np.zeros(2), np.eye(2), mean, 4 * np.eye(2)) == pytest.approx(27)
@@ -48,7 +48,7 @@ def test_frechet_distance_of_known_gaussians():
 def test_precision_and_recall_by_hand():
     import torch
 
-    from pipelines.openmm.gan_quality import precision_recall
+    from pipelines.openmm.synth.gan_quality import precision_recall
     real, synthetic = (torch.tensor(row)[:, None] for row in ([0., 1., 2., 3.], [0.5, 1.5, 10., 11.]))
     # k=1: all balls have radius 1; 10 and 11 lie in none of the real ones, 3 in none of the synthetic ones
     assert precision_recall(real, synthetic, k=1) == (0.5, 0.75)
@@ -60,7 +60,7 @@ def test_precision_and_recall_by_hand():
 def test_classifier_learns_colours_and_repeats():
     import torch
 
-    from pipelines.openmm import gan_quality
+    from pipelines.openmm.synth import gan_quality
     labels = torch.arange(60) % 3
     pixels = torch.randint(0, 80, (60, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     pixels[torch.arange(60), labels] += 120
@@ -139,7 +139,8 @@ def test_the_whole_stage(crops: Path, tmp_path: Path, capsys):
 def test_an_interrupted_training_ends_in_the_same_weights(crops: Path, tmp_path: Path, monkeypatch):
     import torch
 
-    from pipelines.openmm import config, gan, training
+    from pipelines.openmm.engine import config, training
+    from pipelines.openmm.synth import gan
 
     def train(folder: Path) -> dict:
         cfg = config.load(LAPTOP, data_root=crops, num_classes=3, options=TINY)
@@ -168,7 +169,7 @@ def test_an_interrupted_training_ends_in_the_same_weights(crops: Path, tmp_path:
 def test_diffaugment():
     import torch
 
-    from pipelines.openmm import gan
+    from pipelines.openmm.synth import gan
     torch.manual_seed(0)
     x = torch.rand(32, 3, 16, 16) + 0.5
     moved = gan.translation(x)
@@ -185,7 +186,7 @@ def test_diffaugment():
 def test_discriminator_takes_the_labels_as_mmagic_stacks_them_and_augments_in_training_only():
     import torch
 
-    from pipelines.openmm import gan
+    from pipelines.openmm.synth import gan
     torch.manual_seed(0)
     critic = gan.DiffAugmentBigGANDeepDiscriminator(64, num_classes=3, base_channels=4, block_depth=1).eval()
     x, label = torch.randn(3, 3, 64, 64), torch.tensor([0, 1, 2])
@@ -202,7 +203,7 @@ def test_discriminator_takes_the_labels_as_mmagic_stacks_them_and_augments_in_tr
 def test_config_fits_its_dataset_by_default(path: Path):
     from mmengine import Config
 
-    from pipelines.openmm import scope
+    from pipelines.openmm.compat import scope
     scope.enter('mmagic')
     cfg = Config.fromfile(str(path))
     assert cfg.model.num_classes == dict(dogs=120, cub=200).get(path.parent.name, 6)
@@ -215,7 +216,7 @@ def test_config_fits_its_dataset_by_default(path: Path):
 def test_256_px_networks_fit_together():
     import torch
 
-    from pipelines.openmm import config
+    from pipelines.openmm.engine import config
     path = CONFIGS / 'dogs' / 'biggan-deep_256px.py'
     cfg = config.load(path, data_root=Path('nowhere'), num_classes=120)
     from mmagic.registry import MODELS

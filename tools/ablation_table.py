@@ -17,8 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipelines.core import configs, json_files, tables
+from pipelines.core import json_files, tables
 from pipelines.core.errors import InputError, command
+from pipelines.openmm.engine import config_files
 
 ROOT = Path(__file__).resolve().parents[1]
 Change = tuple[str, str | None, str | None]  # key, before, after; None: not set
@@ -64,9 +65,9 @@ def parent_row(config: Path, rows: dict[Path, str]) -> str | None:
         config: of a row.
         rows: names by config.
     """
-    above = configs.parent(config)
+    above = config_files.parent(config)
     while above is not None and above not in rows:
-        above = configs.parent(above)
+        above = config_files.parent(above)
     return rows[above] if above else None
 
 
@@ -80,7 +81,7 @@ def read(folder: Path, models: Path) -> dict:
     from mmengine import Config
 
     from pipelines.core import statistics
-    from pipelines.openmm.config import effective_keys
+    from pipelines.openmm.engine.config import effective_keys
 
     if not (folder / 'table.json').is_file():
         raise InputError(folder, expected='a result of classify, with table.json', found='none', remedy='make classify')
@@ -91,7 +92,7 @@ def read(folder: Path, models: Path) -> dict:
         if not path.is_file():
             raise InputError(path, expected='the config of a row', found='nothing',
                              remedy='make classify again, with configs in mm_configs/')
-    kept = effective_keys() - {'data_root', configs.COMPARED_WITH}
+    kept = effective_keys() - {'data_root', config_files.COMPARED_WITH}
     resolved = {name: {key: value for key, value in Config.fromfile(path)._cfg_dict.to_dict().items() if key in kept}
                 for name, path in trained.items()}
 

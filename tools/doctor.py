@@ -104,7 +104,7 @@ def check_torch(report: Report) -> None:
 
 
 def check_operators(report: Report) -> None:
-    from pipelines.openmm import op_check, ops
+    from pipelines.openmm.compat import op_check, ops
     backend = ops.install()
     report.line('mmcv operators', backend)
     import torch
@@ -115,7 +115,7 @@ def check_operators(report: Report) -> None:
 
 
 def check_libraries(report: Report) -> None:
-    from pipelines.openmm import scope
+    from pipelines.openmm.compat import scope
 
     for library in ('mmdet', 'mmpretrain', 'mmagic'):
         scope.enter(library)
@@ -125,7 +125,7 @@ def check_libraries(report: Report) -> None:
 def check_machine(report: Report) -> None:
     import torch
 
-    from pipelines.openmm import threads
+    from pipelines.openmm.engine import threads
     memory = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30
     disk = shutil.disk_usage(ROOT).free / 2**30
     report.line('CPUs', f'{len(os.sched_getaffinity(0))}, of which free now {threads.free_cpus()}')

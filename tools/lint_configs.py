@@ -19,8 +19,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines.core import coco, configs, json_files, manifest
+from pipelines.core import coco, json_files, manifest
 from pipelines.core.errors import InputError, command
+from pipelines.openmm.engine import config_files
 
 PACKAGES = ('torch', 'onedl-mmcv', 'onedl-mmdetection', 'onedl-mmengine', 'onedl-mmpretrain', 'mmagic')
 
@@ -49,7 +50,7 @@ def findings(config: Path, data: Path, *, gpus: int = 1, classifier_gpus: int = 
         classifier_gpus: that share one training of a classifier; the classify stage gives each its own.
         options: ``key=value`` overrides of the config.
     """
-    from pipelines.openmm import config as mm
+    from pipelines.openmm.engine import config as mm
     from tools import lint_rules
 
     categories = coco.read(data / 'train.json').categories
@@ -75,7 +76,7 @@ def lint(paths: list[Path], data: Path, out: Path, *, gpus: int = 1) -> None:
     Raises:
         FoundError: with everything that is wrong, in all the configs.
     """
-    from pipelines.openmm import weights
+    from pipelines.openmm.weights import loading as weights
 
     def check() -> None:
         if found := [finding for config in paths for finding in findings(config, data, gpus=gpus)]:
@@ -91,7 +92,7 @@ def lint(paths: list[Path], data: Path, out: Path, *, gpus: int = 1) -> None:
     except InputError:
         check()  # says it with the line, and what else is wrong
         raise
-    manifest.produce(out, 'check', dict(configs={str(path): configs.digest(path) for path in paths}, gpus=gpus),
+    manifest.produce(out, 'check', dict(configs={str(path): config_files.digest(path) for path in paths}, gpus=gpus),
                      {'convert/train.json': data / 'train.json', **files}, build, packages=PACKAGES)
 
 

@@ -11,10 +11,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.core import config_lines, configs, lineage
+from pipelines.core import lineage
 from pipelines.core.errors import InputError
-from pipelines.openmm import signatures
-from pipelines.openmm.config import effective_keys, walk
+from pipelines.openmm.engine import config_files, config_lines, signatures
+from pipelines.openmm.engine.config import effective_keys, walk
 
 if TYPE_CHECKING:
     from mmengine import Config
@@ -28,7 +28,7 @@ class Setting:
 
     Args:
         config: the file.
-        cfg: as loaded by `pipelines.openmm.config.load`, which makes its library the default scope.
+        cfg: as loaded by `pipelines.openmm.engine.config.load`, which makes its library the default scope.
         classes: names, in order; of a class-agnostic detector the one name of its super-class.
         work: folder that holds the stages' folders, for lists of the user's own.
         gpus: that share one training.
@@ -76,7 +76,7 @@ def _instead(name: str, known: Iterable[str]) -> str:
 def _unread(setting: Setting, cfg: dict) -> Findings:
     """Top-level names that neither the Runner nor the configs' own lines nor the stages read."""
     read = effective_keys()
-    text = '\n'.join(file.read_text(encoding='utf-8') for file in configs.files(setting.config))
+    text = '\n'.join(file.read_text(encoding='utf-8') for file in config_files.files(setting.config))
     for name in sorted(set(cfg) - read):
         if config_lines.find(setting.config, name) and len(re.findall(rf'\b{name}\b(?!\s*=[^=])', text)) == 0:
             yield setting.finding(name, expected="a key of mmengine's Runner, or a variable that another line reads",
@@ -164,7 +164,8 @@ def learning_rate(setting: Setting) -> Findings:
 
 def precision(setting: Setting) -> Findings:
     """How a network computes, and what a generator samples in."""
-    from pipelines.openmm import gan_sampling, speed
+    from pipelines.openmm.engine import speed
+    from pipelines.openmm.synth import gan_sampling
     try:
         speed.check(**setting.cfg.get('speed', {}))
     except InputError as error:
@@ -179,12 +180,12 @@ def precision(setting: Setting) -> Findings:
 
 def weights(setting: Setting) -> Findings:
     """Weights that are not there, have another checksum, or come from where nothing checks them."""
-    from pipelines.openmm import weights as table
+    from pipelines.openmm.weights import loading as table
     for name in table.named(setting.config):
         try:
             table.resolve(name)
         except InputError as error:
-            lines = [f'{config_lines.shown(file)}:{number}' for file in configs.files(setting.config)
+            lines = [f'{config_lines.shown(file)}:{number}' for file in config_files.files(setting.config)
                      for number, line in enumerate(file.read_text(encoding='utf-8').splitlines(), 1)
                      if table.SCHEME + name in line]
             yield InputError(f'{(lines or [setting.config])[-1]}, {table.SCHEME}{name}', **{
@@ -193,7 +194,7 @@ def weights(setting: Setting) -> Findings:
         if key.split('.')[-1] in ('checkpoint', 'checkpoint_path', 'pretrained', 'load_from'):
             if isinstance(value, (str, bool)) and value and not str(value).startswith(table.SCHEME):
                 yield setting.finding(key, expected=f'{table.SCHEME}NAME, whose checksum is known', found=str(value),
-                                      remedy='add the file to the table, pipelines/openmm/weight_table.py')
+                                      remedy='add the file to the table, pipelines/openmm/weights/table.py')
 
 
 RULES = (unknown_keys, class_names, splits, augmented, learning_rate, precision, weights)

@@ -31,7 +31,7 @@ pip() {
         die "pip failed (its words are above); run the same command again, finished downloads are kept"
 }
 # onedl-mmcv has no wheel, and its setup.py compiles its operators for minutes when it can import torch. It may
-# not: pipelines/openmm/ops.py supplies them (docs/decisions.md, "No compiler").
+# not: pipelines/openmm/compat/ops.py supplies them (docs/decisions.md, "No compiler").
 hide=$(mktemp -d)
 trap 'rm -rf "$hide"' EXIT
 echo 'raise ModuleNotFoundError("hidden while onedl-mmcv is built")' >"$hide/torch.py"

@@ -14,8 +14,9 @@ import os
 import sys
 from pathlib import Path
 
-from pipelines.core import configs, json_files, manifest
+from pipelines.core import json_files, manifest
 from pipelines.core.errors import InputError, command
+from pipelines.openmm.engine import config_files
 from tools import train
 
 
@@ -30,7 +31,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--out', type=Path, help='folder (default: logs/<split> beside the model)')
     args = parser.parse_args(argv)
 
-    from pipelines.openmm import threads
+    from pipelines.openmm.engine import threads
     threads.set_threads()
     data, classes = train.data_of(args.config, args.work)
     model = args.model or train.default_out(args.config, args.work, args.seed) / 'model.pth'
@@ -38,7 +39,7 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError(model, expected='trained weights', found='nothing',
                          remedy=f'python tools/train.py {args.config}, or say --model')
 
-    from pipelines.openmm import config, evaluation, training
+    from pipelines.openmm.engine import config, evaluation, training
     training.check_gpus(int(os.environ.get('LOCAL_WORLD_SIZE', 1)))
     cfg = config.load(args.config, data_root=data, num_classes=classes, options=args.cfg_options)
     evaluation.choose(cfg, args.split, args.config)
@@ -47,7 +48,7 @@ def main(argv: list[str] | None = None) -> None:
     out = args.out or model.parent / manifest.LOGS / args.split
     images, metrics = evaluation.evaluate(cfg, model, out, title=f'{args.config.stem}: {args.split}')
     if int(os.environ.get('RANK', 0)) == 0:
-        json_files.write(out / 'metrics.json', dict(config=configs.shown(args.config), split=args.split,
+        json_files.write(out / 'metrics.json', dict(config=config_files.shown(args.config), split=args.split,
                                                     images=images, metrics=metrics))
         print(f'{out / "metrics.json"}: {images} images of {args.split}, '
               + ', '.join(f'{name} {value:.4g}' for name, value in metrics.items()))

@@ -15,8 +15,9 @@ import os
 import sys
 from pathlib import Path
 
-from pipelines.core import coco, configs, files, lineage
+from pipelines.core import coco, files, lineage
 from pipelines.core.errors import InputError, command
+from pipelines.openmm.engine import config_files
 from tools import lint_configs
 
 
@@ -55,17 +56,17 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--out', type=Path, help='folder (default: WORK/<dataset>/tries/<stage>/<config>-seed<seed>)')
     args = parser.parse_args(argv)
 
-    from pipelines.openmm import threads
+    from pipelines.openmm.engine import threads
     threads.set_threads()
     data, classes = data_of(args.config, args.work)
     out = args.out or default_out(args.config, args.work, args.seed)
-    made_from = f'{args.config.name} {configs.digest(args.config, args.cfg_options)} seed {args.seed}\n'
+    made_from = f'{args.config.name} {config_files.digest(args.config, args.cfg_options)} seed {args.seed}\n'
     note = out / 'made-from.txt'
     if note.exists() and note.read_text() != made_from:
         raise InputError(out, expected=f'nothing, or a training of {made_from.strip()}', found=note.read_text().strip(),
                          remedy='choose another --out, or remove that folder')
 
-    from pipelines.openmm import config, training
+    from pipelines.openmm.engine import config, training
     training.check_gpus(int(os.environ.get('LOCAL_WORLD_SIZE', 1)))
     gpus = int(os.environ.get('WORLD_SIZE', 1))
     convert = args.work / args.config.resolve().parts[-2] / 'convert'

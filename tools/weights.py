@@ -15,8 +15,8 @@ import argparse
 import sys
 
 from pipelines.core.errors import InputError, command
-from pipelines.openmm import weights
-from pipelines.openmm.weight_table import TABLE
+from pipelines.openmm.weights import loading as weights
+from pipelines.openmm.weights.table import TABLE
 
 
 def state(name: str) -> tuple[str, str, str]:

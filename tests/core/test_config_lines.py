@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.core import config_lines
+from pipelines.openmm.engine import config_lines
 
 BASE = '''"""A base."""
 load = [dict(type='Load'),

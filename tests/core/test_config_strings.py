@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.core.config_strings import strings
+from pipelines.openmm.engine.config_strings import strings
 
 BASE = """'''Docstring with x://words.'''
 model = dict(backbone=dict(depth=50, init_cfg=dict(type='Pretrained', checkpoint='x://one')), head={'start': 'x://two'})

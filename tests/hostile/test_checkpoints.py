@@ -18,7 +18,7 @@ from pipelines.core.errors import InputError
 from tests.hostile import FULL, edited, random_edits
 
 torch = pytest.importorskip('torch')
-from pipelines.openmm import weights  # noqa: E402
+from pipelines.openmm.weights import loading as weights  # noqa: E402
 
 
 class Calls:

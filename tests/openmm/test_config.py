@@ -4,10 +4,9 @@ import pytest
 import torch
 from torch.overrides import TorchFunctionMode
 
-from pipelines.core import configs
 from pipelines.core.errors import InputError
-from pipelines.openmm import config as mm
-from pipelines.openmm import speed
+from pipelines.openmm.engine import config as mm
+from pipelines.openmm.engine import config_files, speed
 
 ROOT = Path(__file__).resolve().parents[2]
 LEAVES = sorted(path for path in (ROOT / 'mm_configs').glob('*/*/*.py') if path.parts[-3] != '_base_')
@@ -32,26 +31,26 @@ def test_digest_sees_keys_not_comments(tmp_path):
     base, leaf = tmp_path / 'base.py', tmp_path / 'leaf.py'
     base.write_text('lr = 1\n')
     leaf.write_text("_base_ = './base.py'\nepochs = 2\n")
-    before = configs.digest(leaf)
+    before = config_files.digest(leaf)
     leaf.write_text("'''Words.'''\n_base_ = './base.py'\nepochs = 2  # more words\n")
-    assert configs.digest(leaf) == before
+    assert config_files.digest(leaf) == before
     leaf.write_text("_base_ = './base.py'\nepochs = 2\ncompared_with = 'other'\n")
-    assert configs.digest(leaf) == before and configs.compared_with(leaf) == 'other'
+    assert config_files.digest(leaf) == before and config_files.compared_with(leaf) == 'other'
     base.write_text('lr = 2\n')
-    assert configs.digest(leaf) != before
-    assert configs.digest(leaf, ['a=1']) != configs.digest(leaf)
+    assert config_files.digest(leaf) != before
+    assert config_files.digest(leaf, ['a=1']) != config_files.digest(leaf)
 
-    before = configs.digest(leaf, unread=['sampling'])
+    before = config_files.digest(leaf, unread=['sampling'])
     leaf.write_text(leaf.read_text() + "sampling = dict(dtype='float32')\n")
-    assert configs.digest(leaf, ['sampling.dtype=float64'], unread=['sampling']) == before
-    assert len({configs.digest(leaf), configs.digest(leaf, ['sampling.dtype=float64']), before}) == 3
+    assert config_files.digest(leaf, ['sampling.dtype=float64'], unread=['sampling']) == before
+    assert len({config_files.digest(leaf), config_files.digest(leaf, ['sampling.dtype=float64']), before}) == 3
 
 
 def test_a_missing_base_is_named(tmp_path):
     leaf = tmp_path / 'leaf.py'
     leaf.write_text("_base_ = './nothing.py'\n")
     with pytest.raises(InputError, match='leaf.py: expected the config .*nothing.py, found nothing'):
-        configs.digest(leaf)
+        config_files.digest(leaf)
 
 
 class _DepthsOnCpu(TorchFunctionMode):

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.core.errors import InputError
-from pipelines.openmm import scope
-from pipelines.openmm.conversions import biggan_deep, convnext, faster_rcnn, mobilenet_v2, swin, vit
-from pipelines.openmm.weight_fit import misfits
+from pipelines.openmm.compat import scope
+from pipelines.openmm.weights.conversions import biggan_deep, convnext, faster_rcnn, mobilenet_v2, swin, vit
+from pipelines.openmm.weights.fit import misfits
 
 TOLERANCE = 1e-5
 

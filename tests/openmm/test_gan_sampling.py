@@ -14,7 +14,8 @@ import torch
 
 from pipelines import synth
 from pipelines.core.errors import InputError
-from pipelines.openmm import config, gan_sampling
+from pipelines.openmm.engine import config
+from pipelines.openmm.synth import gan_sampling
 
 ROOT = Path(__file__).resolve().parents[2]
 LEAF = ROOT / 'mm_configs/synth/toy-dogs/biggan-deep_64px.py'

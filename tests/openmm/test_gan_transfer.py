@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from pipelines.core.errors import InputError
-from pipelines.openmm import gan_transfer
-from pipelines.openmm.conversions import biggan_deep
+from pipelines.openmm.synth import gan_transfer
+from pipelines.openmm.weights.conversions import biggan_deep
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / 'shared'
@@ -67,7 +67,7 @@ def test_crops_carry_what_finds_a_class_in_imagenet(toy_dogs_coco, tmp_path):
 def start(toy_dogs_coco: Path, tmp_path: Path):
     """``start(iterations, **settings)``: train 3 toy breeds from a tiny generator of 1000 classes; its weights."""
     from pipelines.crop import crop, parse_boxes
-    from pipelines.openmm import config, training
+    from pipelines.openmm.engine import config, training
 
     crops = tmp_path / 'crop'
     crop(toy_dogs_coco, crops, by_split=parse_boxes('gt'), size=64)

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.mm
 INSTALL = '''
 import sys
-from pipelines.openmm import mmagic_import, ops
+from pipelines.openmm.compat import mmagic_import, ops
 ops.install()
 import mmcv, numpy
 version = mmcv.__version__

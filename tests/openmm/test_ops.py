@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from pipelines.openmm import op_check, ops
+from pipelines.openmm.compat import op_check, ops
 
 
 def test_operators_equal_plain_pytorch():
@@ -67,7 +67,7 @@ def test_a_compiled_extension_wins(tmp_path):
     code = ('import importlib.util, sys\n'
             'real = importlib.util.find_spec\n'
             'importlib.util.find_spec = lambda name, *a: real("json") if name == "mmcv._ext" else real(name, *a)\n'
-            'from pipelines.openmm import ops\n'
+            'from pipelines.openmm.compat import ops\n'
             'print(ops.install(), "mmcv._ext" in sys.modules)')
     out = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == f'{ops.COMPILED} False'

@@ -1,4 +1,4 @@
-"""mmagic's spectral norm, as `pipelines.openmm.spectral_norm` mends it."""
+"""mmagic's spectral norm, as `pipelines.openmm.synth.spectral_norm` mends it."""
 from __future__ import annotations
 
 import pytest
@@ -8,7 +8,7 @@ import torch
 @pytest.mark.mm
 @pytest.mark.parametrize('memory_format', [torch.contiguous_format, torch.channels_last])
 def test_spectral_norm_in_any_memory_format_and_under_autocast(memory_format):
-    from pipelines.openmm import spectral_norm  # enters mmagic
+    from pipelines.openmm.synth import spectral_norm  # enters mmagic
     spectral_norm.install()
     from mmagic.models.editors.biggan.biggan_snmodule import SNConv2d
     torch.manual_seed(0)

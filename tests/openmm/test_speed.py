@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from pipelines.core import coco, shards
 from pipelines.crop import crop, parse_boxes
-from pipelines.openmm import config, speed, training
+from pipelines.openmm.engine import config, speed, training
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'mm_configs'
 LAST = torch.channels_last
@@ -251,7 +251,7 @@ def test_a_compiled_backbone_trains_as_it_did(stage, shapes, trained, monkeypatc
 @pytest.mark.mm
 @pytest.mark.parametrize(('name', 'tolerance'), [('channels_last', 1e-5), ('bfloat16', 0.02)])
 def test_a_classifier_predicts_as_its_config_says(name, tolerance, work, trained):
-    from pipelines.openmm import classification
+    from pipelines.openmm.classify import classification
     state = dict(trained('classify').state)
     state['head.fc.weight'] = 30 * state['head.fc.weight']  # scores of a classifier that has learnt
 
@@ -269,7 +269,7 @@ def test_a_classifier_predicts_as_its_config_says(name, tolerance, work, trained
 @pytest.mark.mm
 @pytest.mark.parametrize(('name', 'tolerance'), [('channels_last', 1e-4), ('bfloat16', 0.02)])
 def test_a_detector_predicts_as_its_config_says(name, tolerance, work, trained, tmp_path):
-    from pipelines.openmm import detection
+    from pipelines.openmm.detect import detection
     torch.save(trained('detect').state, tmp_path / 'model.pth')
     truth = coco.read(work / 'convert/test.json')
     pictures = [('test', image_id) for image_id in sorted(truth.images)][:4]
@@ -289,7 +289,7 @@ def test_a_detector_predicts_as_its_config_says(name, tolerance, work, trained, 
 @pytest.mark.mm
 def test_evaluation_computes_as_its_config_says(work, trained, tmp_path, monkeypatch):
     """mmengine's own loops evaluate in float32, or float16 on a GPU."""
-    from pipelines.openmm import evaluation
+    from pipelines.openmm.engine import evaluation
     runners = []
     real = training.build_runner
     monkeypatch.setattr(training, 'build_runner', lambda cfg: runners.append(real(cfg)) or runners[-1])

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.core.errors import InputError
-from pipelines.openmm import speed
+from pipelines.openmm.engine import speed
 
 
 class Pair(nn.Module):

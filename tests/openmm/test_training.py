@@ -1,4 +1,4 @@
-from pipelines.openmm import training
+from pipelines.openmm.engine import training
 
 
 def test_a_recorded_config_is_the_same_wherever_the_data_lie():

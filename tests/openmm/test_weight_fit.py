@@ -9,9 +9,12 @@ from torch import nn
 
 from pipelines.core.errors import InputError
 from pipelines.core.fingerprint import sha256
-from pipelines.openmm import config as mm
-from pipelines.openmm import hooks, scope, training, weight_fit, weights  # noqa: F401  (hooks register themselves)
-from pipelines.openmm.weight_table import HALF, IMAGENET, TABLE, Weights
+from pipelines.openmm.compat import scope  # noqa: F401  (hooks register themselves)
+from pipelines.openmm.engine import config as mm
+from pipelines.openmm.engine import hooks, training  # noqa: F401  (hooks register themselves)
+from pipelines.openmm.weights import fit as weight_fit  # noqa: F401  (hooks register themselves)
+from pipelines.openmm.weights import loading as weights
+from pipelines.openmm.weights.table import HALF, IMAGENET, TABLE, Weights
 
 
 def give(folder: Path, monkeypatch: pytest.MonkeyPatch, model: nn.Module, name: str = 'mine', **row) -> None:

@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import save_file
 
 from pipelines.core.errors import InputError
-from pipelines.openmm import weights
-from pipelines.openmm.weight_table import TABLE, Weights
+from pipelines.openmm.weights import loading as weights
+from pipelines.openmm.weights.table import TABLE, Weights
 from tools import weights as tool
 
 

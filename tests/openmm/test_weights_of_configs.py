@@ -9,10 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pipelines.core import configs
-from pipelines.openmm import config as mm
-from pipelines.openmm import gan_transfer, weight_fit, weights
-from pipelines.openmm.weight_table import TABLE
+from pipelines.openmm.engine import config as mm
+from pipelines.openmm.engine import config_files
+from pipelines.openmm.synth import gan_transfer
+from pipelines.openmm.weights import fit as weight_fit
+from pipelines.openmm.weights import loading as weights
+from pipelines.openmm.weights.table import TABLE
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'mm_configs'
 
@@ -51,7 +53,7 @@ def state(name: str) -> dict[str, Tensor]:
         content = source(name).state_dict()
     if not TABLE[name].conversion:
         return content
-    return importlib.import_module(f'pipelines.openmm.conversions.{TABLE[name].conversion}').convert(content)
+    return importlib.import_module(f'pipelines.openmm.weights.conversions.{TABLE[name].conversion}').convert(content)
 
 
 @pytest.mark.mm
@@ -60,7 +62,7 @@ def test_what_a_config_asks_for_fits(biggan_package, monkeypatch, path):
     from mmengine.registry import MODELS
     monkeypatch.setattr(weights, 'state', state)
     cfg = mm.load(path, data_root=Path('x'), num_classes=7)
-    assert configs.title(path)
+    assert config_files.title(path)
     if path.parts[-3] == 'synth':
         generator = MODELS.build({**cfg.model.generator, 'num_classes': 7, 'init_type': 'N02'})
         gan_transfer.check_settings(generator)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.openmm import threads
+from pipelines.openmm.engine import threads
 
 ROOT = Path(__file__).resolve().parents[2]
 # glibc's malloc keeps freed pictures (375 KB and more) for the next one in place of giving them back to the system.

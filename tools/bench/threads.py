@@ -2,7 +2,7 @@
 
     python -m tools.bench.threads
 
-The settings are those that pipelines/openmm/threads.py chooses between. BigGAN-deep at 64 px is timed on an idle
+The settings are those that pipelines/openmm/engine/threads.py chooses between. BigGAN-deep at 64 px is timed on an idle
 machine and with one more process at work per core, the toys' detector on an idle machine: iterations after the first
 10, in fresh processes, all settings in turn, the median of the rounds. Both train on drawn dogs. Prints the table of
 docs/benchmarks.md.
@@ -22,7 +22,7 @@ from pathlib import Path
 
 from pipelines.core import coco
 from pipelines.core.errors import command
-from pipelines.openmm import threads
+from pipelines.openmm.engine import threads
 from tools.bench import measure
 
 WARM_UP = 10
@@ -44,8 +44,8 @@ def rate(config: str, data: Path, iterations: int, ours: bool) -> float:
     """Train in this process; iterations per second after the first `WARM_UP`."""
     if ours:
         threads.set_threads()
-    from pipelines.openmm import config as mm
-    from pipelines.openmm import training
+    from pipelines.openmm.engine import config as mm
+    from pipelines.openmm.engine import training
     from tools.bench.clock import Done
 
     classes = len(coco.read(data.parent / 'convert' / 'train.json').categories)

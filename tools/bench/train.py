@@ -44,7 +44,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.core.errors import InputError, command, some_of
-from pipelines.openmm import threads
+from pipelines.openmm.engine import threads
 from tools.bench import measure, train_sides
 from tools.bench.measure import ROOT
 

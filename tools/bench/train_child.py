@@ -59,7 +59,7 @@ def _runner(cfg: Config, job: Job, folder: Path) -> Runner:
     """As the stages build it for ours, as the libraries' tools/train.py does for theirs."""
     from mmengine.runner import Runner
 
-    from pipelines.openmm import training
+    from pipelines.openmm.engine import training
     from tools.bench import clock  # noqa: F401 (its hook registers itself)
 
     cfg.custom_hooks = [*cfg.get('custom_hooks', []),
@@ -191,7 +191,8 @@ def sample(job: Job, cfg: Config) -> dict:
     import torch
     from mmagic.registry import MODELS
 
-    from pipelines.openmm import devices, gan_sampling
+    from pipelines.openmm.engine import devices
+    from pipelines.openmm.synth import gan_sampling
     from tools.bench.clock import now
 
     torch.manual_seed(0)
@@ -234,13 +235,13 @@ def main(argv: list[str]) -> dict:
         job = replace(job, profile=f'{job.profile}-{argv[0]}.txt')
     cfg = job.config()
     if job.stock and cfg.model.get('generator'):
-        from pipelines.openmm import spectral_norm
+        from pipelines.openmm.synth import spectral_norm
         spectral_norm.uninstall()
     if argv[0] == 'train':  # whole cycles
         whole = _cycle(cfg)
         job = replace(job, **{name: math.ceil(getattr(job, name) / whole) * whole
                               for name in ('warm_up', 'iterations')})
-    from pipelines.openmm import training
+    from pipelines.openmm.engine import training
     with tempfile.TemporaryDirectory(prefix='bench-train-') as folder, training.quiet():
         if argv[0] == 'infer' and cfg.model.get('generator'):
             return sample(job, cfg)

@@ -2,7 +2,7 @@
 
 Both sides get the same pictures, image size, batch and random weights. Everything else is each side's own: its
 pipeline, loader workers, optimiser, hooks, precision. Both use the same operators for what mmcv would compile
-(pipelines/openmm/ops.py), without which the libraries do not start.
+(pipelines/openmm/compat/ops.py), without which the libraries do not start.
 """
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def draw(work: Path, count: int, crop_size: int) -> None:
 
 def ours(leaf: Path, work: Path, batch: int | None, options: Sequence[str] = ()) -> Config:
     """A leaf as it stands, but for the batch and the weights it would start from."""
-    from pipelines.openmm import config
+    from pipelines.openmm.engine import config
 
     cfg = config.load(leaf, data_root=work / DATA[stage_of(leaf)], num_classes=CLASSES, options=options)
     cfg.custom_hooks = [hook for hook in cfg.get('custom_hooks', []) if hook['type'] != 'ImageNetGeneratorHook']
@@ -107,7 +107,7 @@ def stock(leaf: Path, work: Path, batch: int | None, options: Sequence[str] = ()
 
 def _equal(cfg: Config, batch: int | None) -> Config:
     """Random weights, endless epochs of the few pictures, and a batch."""
-    from pipelines.openmm.config import walk
+    from pipelines.openmm.engine.config import walk
 
     for _, value in [*walk(cfg._cfg_dict)]:
         if isinstance(value, dict) and (value.get('init_cfg') or {}).get('type') == 'Pretrained':

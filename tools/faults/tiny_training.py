@@ -88,7 +88,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     if args.hook == 'safe':
-        from pipelines.openmm import hooks, training  # noqa: F401 (the hooks register themselves)
+        from pipelines.openmm.engine import hooks, training  # noqa: F401 (the hooks register themselves)
         print(training.train(config(args.epochs, args.ballast, 'SafeCheckpointHook'), args.out, seed=0))
         return
     from mmengine.runner import Runner

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipelines.openmm.conversions import rename
+from pipelines.openmm.weights.conversions import rename
 
 _RULES = {
     r'cls_token|pos_embed': r'backbone.\g<0>',

@@ -5,7 +5,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines.core.configs import files
+from pipelines.openmm.engine.config_files import files
 
 Steps = tuple[str, ...]
 

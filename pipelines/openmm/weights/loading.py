@@ -13,11 +13,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pipelines.core.config_strings import strings
 from pipelines.core.download import download
 from pipelines.core.errors import InputError
 from pipelines.core.fingerprint import sha256
-from pipelines.openmm.weight_table import TABLE, Weights
+from pipelines.openmm.engine.config_strings import strings
+from pipelines.openmm.weights.table import TABLE, Weights
 
 SCHEME = 'weights://'
 MIRROR = 'FGIC_WEIGHTS'  # environment variable: folder with the files of the table
@@ -38,7 +38,7 @@ def row(name: str) -> Weights:
     """
     if name not in TABLE:
         raise InputError(f'{SCHEME}{name}', expected='one of ' + ', '.join(TABLE), found=name,
-                         remedy='correct the config; the table is in pipelines/openmm/weight_table.py')
+                         remedy='correct the config; the table is in pipelines/openmm/weights/table.py')
     return TABLE[name]
 
 
@@ -144,7 +144,7 @@ def state(name: str) -> dict[str, Any]:
     content = content.get('state_dict', content)
     if not row(name).conversion:
         return content
-    return importlib.import_module(f'pipelines.openmm.conversions.{row(name).conversion}').convert(content)
+    return importlib.import_module(f'pipelines.openmm.weights.conversions.{row(name).conversion}').convert(content)
 
 
 def register() -> None:

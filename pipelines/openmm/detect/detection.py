@@ -15,7 +15,7 @@ from mmdet.registry import DATASETS, METRICS
 from mmengine.evaluator import BaseMetric
 
 from pipelines.core import boxes, coco
-from pipelines.openmm.devices import device, repeatable
+from pipelines.openmm.engine.devices import device, repeatable
 
 AGNOSTIC_CATEGORY = 1  # category_id of every detection of a class-agnostic detector
 
@@ -94,8 +94,9 @@ def _detector(config: Path, data: Path, num_classes: int, options: tuple[str, ..
     """Config, network in evaluation mode, and by split the dataset with the positions of its images."""
     from mmdet.registry import MODELS
 
-    from pipelines.openmm import speed, weights
-    from pipelines.openmm.config import load
+    from pipelines.openmm.engine import speed
+    from pipelines.openmm.engine.config import load
+    from pipelines.openmm.weights import loading as weights
 
     cfg = load(config, data_root=data, num_classes=num_classes, options=options)
     network = speed.apply(MODELS.build(cfg.model), **cfg.get('speed', {}))
@@ -125,7 +126,7 @@ def predict(images: list[tuple[str, int]], *detector: Any) -> list[dict]:
     import torch
     from mmengine.dataset import pseudo_collate
 
-    from pipelines.openmm import speed
+    from pipelines.openmm.engine import speed
 
     cfg, network, datasets = _detector(*detector)
     (split,) = {split for split, _ in images}

@@ -83,7 +83,7 @@ def _typeless() -> dict[str, frozenset[str]]:
     from mmengine.runner import LogProcessor, set_random_seed
     from torch.utils.data import DataLoader
 
-    from pipelines.openmm import speed
+    from pipelines.openmm.engine import speed
     loader = parameters(DataLoader) | {'num_batch_per_epoch'}
     return {**{f'{split}_dataloader': loader for split in ('train', 'val', 'test')},
             'optim_wrapper': parameters(OptimWrapper) | CONSUMED['optim_wrapper'],

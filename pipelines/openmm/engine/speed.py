@@ -18,7 +18,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from pipelines.core.errors import InputError
-from pipelines.openmm.devices import device
+from pipelines.openmm.engine.devices import device
 
 DTYPES = ('float32', 'bfloat16')
 HEADS = ('head', 'bbox_head', 'rpn_head')

@@ -16,10 +16,11 @@ from mmengine import Config
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipelines.core import config_lines, images, json_files
+from pipelines.core import images, json_files
 from pipelines.core.errors import InputError
-from pipelines.openmm import weights as weight_files
-from pipelines.openmm.devices import device, repeatable
+from pipelines.openmm.engine import config_lines
+from pipelines.openmm.engine.devices import device, repeatable
+from pipelines.openmm.weights import loading as weight_files
 
 DTYPES = dict(float64=torch.float64, float32=torch.float32, bfloat16=torch.bfloat16)
 _ENCODERS = 4  # threads of a process: 0.4 ms for a JPEG of 256 px, so a GPU at 4,000 images/s keeps two of them busy
@@ -157,7 +158,7 @@ Network = tuple[Path, Path, int, tuple[str, ...], Path]
 
 
 def _load(network: Network) -> tuple[Config, dict[str, Any]]:
-    from pipelines.openmm.config import load
+    from pipelines.openmm.engine.config import load
 
     config, data, num_classes, options, weights = network
     return load(config, data_root=data, num_classes=num_classes, options=options), weight_files.load(weights)

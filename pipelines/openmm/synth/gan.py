@@ -13,8 +13,9 @@ from mmengine.hooks import Hook
 from torch import Tensor
 
 from pipelines.core.images import fit
-from pipelines.openmm import gan_transfer, mmagic_import, spectral_norm  # noqa: F401  (a hook registers itself)
-from pipelines.openmm.gan_sampling import sample
+from pipelines.openmm.compat import mmagic_import  # noqa: F401  (a hook registers itself)
+from pipelines.openmm.synth import gan_transfer, spectral_norm  # noqa: F401  (a hook registers itself)
+from pipelines.openmm.synth.gan_sampling import sample
 
 mmagic_import.install()
 

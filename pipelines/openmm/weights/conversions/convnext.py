@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipelines.openmm.conversions import rename
+from pipelines.openmm.weights.conversions import rename
 
 _RULES = {
     r'stem\.([01])\.(\w+)': r'backbone.downsample_layers.0.\1.\2',

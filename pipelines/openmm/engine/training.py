@@ -100,7 +100,7 @@ def _launch(config: Path, processes: int) -> None:
     check_gpus(processes)
     torchrun = subprocess.Popen([sys.executable, '-m', 'torch.distributed.run', '--standalone',
                                  f'--nproc-per-node={processes}', f'--max-restarts={os.environ.get("RESTARTS", 3)}',
-                                 '-m', 'pipelines.openmm.training', str(config)],
+                                 '-m', 'pipelines.openmm.engine.training', str(config)],
                                 env={**os.environ, 'TORCH_DISABLE_SHARE_RDZV_TCP_STORE': '1'})  # see tools/launch.sh
     try:
         status = torchrun.wait()
@@ -116,7 +116,7 @@ def build_runner(cfg: Config) -> Runner:
     """mmengine's Runner for a config; in a process group where torchrun started the process, by gloo without a GPU."""
     import torch
 
-    from pipelines.openmm import speed
+    from pipelines.openmm.engine import speed
 
     cfg.launcher = 'pytorch' if 'LOCAL_RANK' in os.environ else 'none'
     if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
@@ -157,7 +157,7 @@ def quiet() -> Iterator[None]:
 
 def run(cfg: Config) -> None:
     """Build the Runner and train."""
-    from pipelines.openmm import weight_fit
+    from pipelines.openmm.weights import fit as weight_fit
 
     if cfg.get('load_from') and cfg.get('resume'):  # mmengine would resume from `load_from`
         cfg.resume = (Path(cfg.work_dir) / 'last_checkpoint').exists()
@@ -172,7 +172,7 @@ def finish(folder: Path) -> dict[str, Any]:
     """Write ``model.pth``, plain weights: the best on val, where the config chooses by val, else the last."""
     import torch
 
-    from pipelines.openmm.hooks import AtomicLocalBackend, SafeCheckpointHook
+    from pipelines.openmm.engine.hooks import AtomicLocalBackend, SafeCheckpointHook
 
     logs = folder / LOGS
     best = logs / SafeCheckpointHook.best
@@ -190,7 +190,7 @@ def finish(folder: Path) -> dict[str, Any]:
 def main() -> None:
     from mmengine import Config
 
-    from pipelines.openmm import scope
+    from pipelines.openmm.compat import scope
 
     cfg = Config.fromfile(sys.argv[1])
     scope.enter(cfg.default_scope)

@@ -6,23 +6,24 @@ import importlib
 import io
 import warnings
 
-_OURS = dict(mmdet='detection', mmpretrain='classification', mmagic='gan')
+_OURS = dict(mmdet='detect.detection', mmpretrain='classify.classification', mmagic='synth.gan')
 
 
 def enter(scope: str) -> None:
     """Import one of mmdet, mmpretrain, mmagic with our additions and make it the default scope."""
     from mmengine.registry import init_default_scope
 
-    from pipelines.openmm import ops, weights
+    from pipelines.openmm.compat import ops
+    from pipelines.openmm.weights import loading as weights
 
     warnings.filterwarnings('ignore', message='Unnecessary conv bias')
     ops.install()
-    importlib.import_module('pipelines.openmm.hooks')
-    importlib.import_module('pipelines.openmm.weight_fit')
+    importlib.import_module('pipelines.openmm.engine.hooks')
+    importlib.import_module('pipelines.openmm.weights.fit')
     weights.register()
     with contextlib.redirect_stdout(io.StringIO()):  # the forks print what optional parts they lack
         if scope == 'mmagic':
-            importlib.import_module('pipelines.openmm.mmagic_import').install()
+            importlib.import_module('pipelines.openmm.compat.mmagic_import').install()
         else:
             if scope == 'mmpretrain':  # its language models, which we do not use, do not import beside transformers 5
                 importlib.import_module('mmpretrain.utils.dependency').WITH_MULTIMODAL = False

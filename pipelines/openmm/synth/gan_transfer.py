@@ -10,7 +10,7 @@ from mmengine.registry import HOOKS
 from torch import Tensor, nn
 
 from pipelines.core.errors import InputError
-from pipelines.openmm.conversions.biggan_deep import SETTINGS
+from pipelines.openmm.weights.conversions.biggan_deep import SETTINGS
 
 EMBEDDING = 'shared_embedding.weight'
 # Indices of ImageNet-1k below bird (n01503061) and below dog (n02084071) in WordNet 3.0; wild dogs are not below dog.

@@ -10,7 +10,7 @@ from mmengine.runner.checkpoint import get_state_dict
 from torch import Tensor
 
 from pipelines.core.errors import InputError
-from pipelines.openmm import weights
+from pipelines.openmm.weights import loading as weights
 
 _RESIZED = ('pos_embed', 'relative_position_bias_table')  # which mmpretrain interpolates as it loads them
 

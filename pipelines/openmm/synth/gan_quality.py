@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from pipelines.core import images
 from pipelines.core.errors import InputError
-from pipelines.openmm.devices import device, repeatable
+from pipelines.openmm.engine.devices import device, repeatable
 
 SIDE = 64
 CLASSIFIER = f'Conv-4 (32 channels) at {SIDE} px'
@@ -140,7 +140,7 @@ def fid(real: Sequence[Path], synthetic: Sequence[Path], weights: Path) -> float
     """
     from torchvision.models import inception_v3
 
-    from pipelines.openmm import weights as weight_files
+    from pipelines.openmm.weights import loading as weight_files
     network = inception_v3(weights=None, aux_logits=True, transform_input=True, init_weights=False)
     try:
         network.load_state_dict(weight_files.load(weights))

@@ -48,7 +48,8 @@ def evaluate(cfg: Config, model: Path, folder: Path, *, title: str = 'test') -> 
     Raises:
         InputError: weights of another network.
     """
-    from pipelines.openmm import training, weights
+    from pipelines.openmm.engine import training
+    from pipelines.openmm.weights import loading as weights
 
     for part in ('train', 'val'):
         cfg[f'{part}_dataloader'] = cfg[f'{part}_cfg'] = None

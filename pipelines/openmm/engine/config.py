@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.core import config_lines
-from pipelines.core.configs import COMPARED_WITH
 from pipelines.core.errors import InputError
+from pipelines.openmm.engine import config_lines
+from pipelines.openmm.engine.config_files import COMPARED_WITH
 
 if TYPE_CHECKING:
     from mmengine import Config
@@ -56,7 +56,7 @@ def load(path: Path, *, data_root: Path, num_classes: int, options: Sequence[str
     from mmengine import Config, DictAction
     from mmengine.logging import MMLogger
 
-    from pipelines.openmm import scope
+    from pipelines.openmm.compat import scope
 
     _read_model_indices_once()
     MMLogger.get_current_instance().setLevel('WARNING')  # or it prints every variable it substitutes

@@ -22,8 +22,8 @@ class Weights:
         licence: of the weights.
         urls: where to download it, in the order to try; none: it has to be given.
         normalisation: mean and standard deviation of its inputs, RGB, in grey levels of 0 to 255; None: no classifier.
-        conversion: module of `pipelines.openmm.conversions` that gives it the names of an OpenMMLab model; empty: it
-            has them.
+        conversion: module of `pipelines.openmm.weights.conversions` that gives it the names of an OpenMMLab model;
+            empty: it has them.
     """
     file: str
     sha256: str

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pipelines.openmm.conversions import rename
+from pipelines.openmm.weights.conversions import rename
 
 if TYPE_CHECKING:
     from torch import Tensor

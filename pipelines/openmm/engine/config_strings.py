@@ -4,7 +4,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from pipelines.core.configs import files
+from pipelines.openmm.engine.config_files import files
 
 
 def strings(path: Path, beginning: str) -> list[str]:

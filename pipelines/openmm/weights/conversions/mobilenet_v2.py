@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pipelines.openmm.conversions import rename
+from pipelines.openmm.weights.conversions import rename
 
 _DEPTHS = (1, 2, 3, 4, 3, 3, 1)  # blocks of layer1 to layer7, which torchvision counts through
 

@@ -60,7 +60,7 @@ def parent(path: Path) -> Path | None:
 
 def shown(path: Path) -> str:
     """How a manifest names a config: relative to the repository, or by its name alone where it lies outside."""
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     return path.resolve().relative_to(root).as_posix() if path.resolve().is_relative_to(root) else path.name
 
 

@@ -49,8 +49,8 @@ def predict(cfg: Config, state: dict[str, torch.Tensor]) -> np.ndarray:
     from mmengine.runner import Runner
     from mmpretrain.registry import MODELS
 
-    from pipelines.openmm import speed
-    from pipelines.openmm.devices import device, repeatable
+    from pipelines.openmm.engine import speed
+    from pipelines.openmm.engine.devices import device, repeatable
 
     model = speed.apply(MODELS.build(cfg.model), **cfg.get('speed', {}))
     model.load_state_dict(state)

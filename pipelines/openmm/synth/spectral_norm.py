@@ -4,7 +4,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pipelines.openmm import mmagic_import
+from pipelines.openmm.compat import mmagic_import
 
 mmagic_import.install()
 

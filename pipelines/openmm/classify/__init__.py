@@ -1,0 +1,1 @@
+"""What the classify stage registers with mmpretrain."""

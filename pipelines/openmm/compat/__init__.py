@@ -1,0 +1,1 @@
+"""What of OpenMMLab's packages needs help on this stack: operators, mmagic's import, scopes."""

@@ -1,0 +1,1 @@
+"""What the detect stage registers with mmdet."""

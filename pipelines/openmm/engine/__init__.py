@@ -1,0 +1,1 @@
+"""From a config to a network: loading, training, evaluation, hooks, speed, devices."""

@@ -1,0 +1,1 @@
+"""What the synth stage registers with mmagic."""
