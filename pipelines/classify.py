@@ -26,7 +26,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.core import json_files, lineage, manifest, tables
+from pipelines.core import comparison, json_files, lineage, manifest, tables
 from pipelines.core.errors import InputError, command
 from pipelines.openmm.engine import config_files
 
@@ -172,43 +172,10 @@ def train_all(runs: list[Run], jobs: int | None) -> None:
             worker.terminate()
 
 
-def tabulate(runs: list[Run]) -> dict:
-    """The table of `docs/formats.md` from the runs' predictions."""
-    import numpy as np
-    from sklearn.metrics import f1_score
-
-    from pipelines.core import statistics
-    by_row: dict[str, list[dict]] = {}
-    for run in runs:
-        by_row.setdefault(run.config.stem, []).append(json_files.read(run.folder / 'test.json'))
-    first = next(iter(by_row.values()))[0]
-    classes, labels = first['classes'], np.array(first['label'])
-    for results in by_row.values():
-        for result in results:
-            if result['image_id'] != first['image_id']:
-                raise RuntimeError('the rows were not read on the same test images')
-    scores = {name: np.array([result['scores'] for result in results]) for name, results in by_row.items()}
-    configs_by_name = {run.config.stem: run.config for run in runs}
-    reference, *others = scores
-    parents = [(name, parent) for name, config in configs_by_name.items()
-               if (parent := config_files.compared_with(config)) in scores and parent != reference]
-    compared = statistics.compare(labels, scores, [(name, reference) for name in others] + parents)
-    differences = dict(zip(others, compared))
-    rows = []
-    for name, results in by_row.items():
-        config = configs_by_name[name]
-        per_seed = {}
-        for run, result, score in zip((run for run in runs if run.config.stem == name), results, scores[name]):
-            top1 = score.argmax(1)
-            per_seed[str(run.seed)] = dict(top1=float((top1 == labels).mean()),
-                                           top5=float(statistics.top_k(labels, score, 5).mean()),
-                                           macro_f1=float(f1_score(labels, top1, average='macro')),
-                                           best_epoch=result['best_epoch'])
-        rows.append(dict(name=name, title=config_files.title(config), config=config_files.shown(config), runs=per_seed,
-                         train_images=results[0]['train_images'], difference=differences.get(name),
-                         **statistics.summary(labels, scores[name])))
-    return dict(classes=classes, seeds=sorted({run.seed for run in runs}), reference=reference,
-                test_images=len(labels), rows=rows, comparisons=compared[len(others):])
+def _row(config: Path) -> comparison.Row:
+    parent = config_files.compared_with(config)
+    return comparison.Row(config.stem, config_files.title(config), config_files.shown(config),
+                          (parent,) if parent else ())
 
 
 def classify(data: Path, out: Path, models: Path, *, rows: list[Path], seeds: list[int], jobs: int | None = None,
@@ -243,7 +210,10 @@ def classify(data: Path, out: Path, models: Path, *, rows: list[Path], seeds: li
         (folder / 'predictions').mkdir()
         for run in runs:
             shutil.copyfile(run.folder / 'test.json', folder / 'predictions' / f'{run.name}.json')
-        table = tabulate(runs)
+        results: dict[str, dict[int, dict]] = {}
+        for run in runs:
+            results.setdefault(run.config.stem, {})[run.seed] = json_files.read(run.folder / 'test.json')
+        table = comparison.tabulate([_row(config) for config in rows], results)
         json_files.write(folder / 'table.json', table)
         (folder / 'table.txt').write_text(tables.as_text(table) + '\n')
 
