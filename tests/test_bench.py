@@ -124,4 +124,4 @@ def test_growth_is_judged_by_the_cost_of_one_more():
 
 def test_an_unknown_section_is_named(capsys):
     assert data.main(['--only', 'crop,speed']) == 2
-    assert 'expected crop, convert, coco, write, hash, check, growth, found speed' in capsys.readouterr().err
+    assert 'expected crop, convert, coco, hash, check, growth, found speed' in capsys.readouterr().err

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -183,29 +182,10 @@ def encode_jpeg(image: NDArray[np.uint8], quality: int, sampling: str = '444') -
 
 
 def encode_png(image: NDArray[np.uint8]) -> bytes:
-    """PNG, over 20 times as fast as Pillow's default for files about 7 % larger (docs/benchmarks.md).
+    """PNG, as OpenCV compresses it by default: an eighth of the time of Pillow's default for files 4 % larger."""
+    import cv2
 
-    Every row is stored as its difference to the row above and deflated by Intel's ISA-L. Pillow, OpenCV and
-    libpng reached 5 to 12 times at their fastest.
-
-    Raises:
-        ValueError: not (H, W, 3) of uint8.
-    Source: W3C, Portable Network Graphics, third edition, 2025: sections 5 (chunks) and 9 (filter type 2, Up).
-    """
-    from isal import isal_zlib
-
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(f'expected (H, W, 3) of uint8, found {image.shape} of {image.dtype}')
-    height, width = image.shape[:2]
-    pixels = image.reshape(height, -1)
-    rows = np.full((height, 1 + 3 * width), 2, np.uint8)  # the first byte is the filter type
-    rows[0, 1:] = pixels[0]
-    np.subtract(pixels[1:], pixels[:-1], out=rows[1:, 1:])
-    header = struct.pack('>2I5B', width, height, 8, 2, 0, 0, 0)  # 8 bits, RGB
-    chunks = {b'IHDR': header, b'IDAT': isal_zlib.compress(rows, 1), b'IEND': b''}
-    return b'\x89PNG\r\n\x1a\n' + b''.join(
-        struct.pack('>I', len(data)) + name + data + struct.pack('>I', isal_zlib.crc32(name + data))
-        for name, data in chunks.items())
+    return cv2.imencode('.png', cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
 def draw_boxes(image: NDArray[np.uint8], xyxy: NDArray[np.float64], colour: tuple[int, int, int],

@@ -5,7 +5,6 @@ Each prints a JSON object as its last line.
     python -m tools.bench.child naive-crop JOBS
     python -m tools.bench.child naive-convert dogs|cub RAW OUT
     python -m tools.bench.child evaluate ours|pycocotools TRUTH RESULTS
-    python -m tools.bench.child encode ours-png|ours-jpeg|pillow-png COUNT
     python -m tools.bench.child hash ours|loop FOLDER
 """
 from __future__ import annotations
@@ -13,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import itertools
 import json
 import os
 import sys
@@ -109,29 +107,6 @@ def evaluate(engine: str, truth: str, results: str) -> dict:
     return dict(seconds=time.perf_counter() - start, numbers=numbers)
 
 
-def encode(encoder: str, count: str) -> dict:
-    """Encode drawn pictures of 256 x 256 pixels: CPU seconds and bytes per image."""
-    import numpy as np
-    from PIL import Image
-
-    from pipelines.core import images
-    from tools.bench import drawing
-
-    def pillow(pixels: np.ndarray) -> bytes:
-        stream = io.BytesIO()
-        Image.fromarray(pixels).save(stream, format='png')
-        return stream.getvalue()
-
-    write = {'ours-png': images.encode_png, 'ours-jpeg': lambda pixels: images.encode_jpeg(pixels, 95),
-             'pillow-png': pillow}[encoder]
-    pictures = [drawing.picture(np.random.default_rng(number), 256, 256) for number in range(16)]
-    sizes = [len(write(picture)) for picture in pictures]
-    start = time.process_time()
-    for picture in itertools.islice(itertools.cycle(pictures), int(count)):
-        write(picture)
-    return dict(seconds=(time.process_time() - start) / int(count), bytes=sum(sizes) / len(sizes))
-
-
 def hash_folder(engine: str, folder: str) -> dict:
     """The digest of a folder's files, which are put out of memory first, and the seconds of hashing them."""
     from pipelines.core import fingerprint
@@ -149,8 +124,7 @@ def hash_folder(engine: str, folder: str) -> dict:
     return dict(seconds=time.perf_counter() - start, found=found)
 
 
-COMMANDS = {'naive-crop': naive_crop, 'naive-convert': naive_convert, 'evaluate': evaluate, 'encode': encode,
-            'hash': hash_folder}
+COMMANDS = {'naive-crop': naive_crop, 'naive-convert': naive_convert, 'evaluate': evaluate, 'hash': hash_folder}
 
 if __name__ == '__main__':
     print(json.dumps(COMMANDS[sys.argv[1]](*sys.argv[2:])))

@@ -1,8 +1,8 @@
-"""Measure the data path: crop, convert, COCO evaluation, writing images, hashing, up-to-date checks, growth.
+"""Measure the data path: crop, convert, COCO evaluation, hashing, up-to-date checks, growth.
 
     make bench-data                                     20 to 30 minutes
     python -m tools.bench.data --quick                  about a minute, small numbers: to see that everything runs
-    python -m tools.bench.data --only crop,write        some sections
+    python -m tools.bench.data --only crop,hash         some sections
     python -m tools.bench.data --images FOLDER          with real JPEGs
 
 Every figure is of fresh processes; where something is compared, the two run in turn in the same session and the ratio
@@ -24,11 +24,11 @@ import time
 from pathlib import Path
 
 from pipelines.core.errors import command, some_of
-from tools.bench import converting, cropping, evaluating, hashing, measure, scaling, writing
+from tools.bench import converting, cropping, evaluating, hashing, measure, scaling
 from tools.bench.measure import Bench, Row
 
-SECTIONS = {'crop': cropping.rows, 'convert': converting.rows, 'coco': evaluating.rows, 'write': writing.rows,
-            'hash': hashing.rows, 'check': scaling.up_to_date, 'growth': scaling.growth}
+SECTIONS = {'crop': cropping.rows, 'convert': converting.rows, 'coco': evaluating.rows, 'hash': hashing.rows,
+            'check': scaling.up_to_date, 'growth': scaling.growth}
 MEMORY = Path('/dev/shm')  # files that no disk is waited for
 
 
