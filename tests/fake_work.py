@@ -86,9 +86,9 @@ def crop(root: Path) -> None:
     for mode in ('full', 'box', 'square'):
         for split in ('train', 'val', 'test'):
             lineage.write_list(root / 'crop' / f'{mode}_{split}.json', BREEDS, lists.get((mode, split), []))
-    _json(root / 'crop/summary.json', dict(parameters=dict(margin=0.1), mode_counts=dict(
+    _json(root / 'crop/summary.json', dict(parameters=dict(kinds=['full', 'box', 'square']), mode_counts=dict(
         train=dict(gt=12), val={}, test=dict(det=11, fallback=1))))
-    _manifest(root / 'crop', 'crop', margin=0.1, boxes=dict(train='gt', test='det'))
+    _manifest(root / 'crop', 'crop', kinds=['full', 'box', 'square'], boxes=dict(train='gt', test='det'))
 
 
 def synth(root: Path) -> None:

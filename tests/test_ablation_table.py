@@ -8,6 +8,7 @@ import pytest
 
 from pipelines import classify
 from pipelines.core import json_files, manifest
+from pipelines.core.cropping import parse_kinds
 from tools import ablation_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -97,10 +98,9 @@ def test_a_margin_ablation_reads_crops_of_its_own(toy_dogs_coco, tmp_path):
     lines = (ROOT / 'mm_configs/classify/dogs/resnet50_square_margin30.py').read_text().split("compared_with")[1]
     config = tmp_path / 'margin.py'
     config.write_text(f"_base_ = '{CONFIGS / 'resnet18_square.py'}'\ncompared_with{lines}")
-    gt = crop.parse_boxes('gt')
-    for name, margin in (('crop', 0.1), ('crop_margin30', 0.3)):
-        crop.crop(toy_dogs_coco, tmp_path / name, by_split=gt, margin=margin, size=64)
+    crop.crop(toy_dogs_coco, tmp_path / 'crop', kinds=parse_kinds(['square', 'square-m30']),
+              by_split=crop.parse_boxes('gt'), size=64)
     inputs = classify.Run(tmp_path, config, 0, tmp_path / 'models').inputs()
-    assert sorted(inputs) == ['crop_margin30/square', *(f'crop_margin30/square_{split}.json'
-                                                        for split in ('test', 'train', 'val'))]
-    assert inputs['crop_margin30/square']['sha256'] == manifest.recorded(tmp_path / 'crop_margin30')['square']['sha256']
+    assert sorted(inputs) == ['crop/square-m30', *(f'crop/square-m30_{split}.json'
+                                                   for split in ('test', 'train', 'val'))]
+    assert inputs['crop/square-m30']['sha256'] == manifest.recorded(tmp_path / 'crop')['square-m30']['sha256']

@@ -8,12 +8,14 @@ import pytest
 import simplejpeg
 
 from pipelines.core import fingerprint, images, json_files, lineage, manifest, shards
+from pipelines.core.cropping import DEFAULT_KINDS, parse_kinds
 from pipelines.core.errors import InputError
-from pipelines.crop import KINDS, Style, crop, main, parse_boxes, plan
+from pipelines.crop import crop, main, parse_boxes
 
 SIZE = (100, 60)
 ONE = shards.Engine(1)
 LEFT, RIGHT = (10, 20, 30, 10), (60, 10, 40, 50)  # xywh
+M0 = parse_kinds(['box-m0', 'square-m0'])
 COLOURS = {LEFT: (220, 30, 30), RIGHT: (30, 30, 220)}
 
 
@@ -56,30 +58,14 @@ def test_boxes_by_split_are_read():
             parse_boxes(wrong)
 
 
-@pytest.mark.parametrize(('box', 'margin', 'min_size', 'box_crop', 'square'), [
-    ((10, 20, 40, 30), 0.0, 1, (10, 20, 40, 30), (10, 10, 40, 40)),
-    ((10, 20, 40, 30), 0.1, 1, (7, 19, 43, 31), (7, 7, 43, 43)),
-    ((0, 25, 30, 35), 0.0, 1, (0, 25, 30, 35), (0, 15, 30, 45)),     # at the border: shifted to stay inside
-    ((90, 50, 100, 60), 0.5, 1, (85, 45, 100, 60), (85, 45, 100, 60)),
-    ((50, 30, 54, 32), 0.0, 16, (44, 27, 60, 35), (44, 23, 60, 39)),   # grown to 16 pixels first
-    ((10, 10, 90, 50), 0.0, 1, (10, 10, 90, 50), (10, -10, 90, 70)),   # higher than the image: padded
-    (None, 0.1, 16, (0, 0, 100, 60), (0, -20, 100, 80)),               # the whole image: no margin
-])
-def test_crops_to_the_pixel(box, margin, min_size, box_crop, square):
-    found = plan(np.array([[np.nan] * 4, box or [np.nan] * 4]), np.array([(30, 30), SIZE]),
-                 Style(Path(), margin, min_size, 64, 95))
-    assert {kind: areas[1].tolist() for kind, areas in found.items()} == dict(box=list(box_crop), square=list(square))
-    assert all(areas[0].tolist() == [0, 0, 30, 30] for areas in found.values())
-
-
 def test_train_by_the_largest_annotated_box_val_by_the_best_detection(convert, detections, tmp_path, capsys):
     out = tmp_path / 'crop'
-    crop(convert, out, detections=detections, margin=0, size=40, engine=ONE)
-    assert rows(out, 'box', 'train') == [dict(
-        img_path='box/a/train.jpg', gt_label=1, image_id=1, split='train', box_source='gt', score=None,
+    crop(convert, out, detections=detections, kinds=M0, size=40, engine=ONE)
+    assert rows(out, 'box-m0', 'train') == [dict(
+        img_path='box-m0/a/train.jpg', gt_label=1, image_id=1, split='train', box_source='gt', score=None,
         box=[60, 10, 100, 60], crop=[60, 10, 100, 60])]
-    assert rows(out, 'square', 'val') == [dict(
-        img_path='square/a/val.jpg', gt_label=1, image_id=2, split='val', box_source='det', score=0.9,
+    assert rows(out, 'square-m0', 'val') == [dict(
+        img_path='square-m0/a/val.jpg', gt_label=1, image_id=2, split='val', box_source='det', score=0.9,
         box=[10, 20, 40, 30], crop=[10, 10, 40, 40])]
     assert rows(out, 'full', 'test') == [dict(
         img_path='full/a/test.jpg', gt_label=1, image_id=3, split='test', box_source='none', score=None, box=None,
@@ -87,10 +73,10 @@ def test_train_by_the_largest_annotated_box_val_by_the_best_detection(convert, d
     assert json.loads((out / 'summary.json').read_text())['mode_counts'] == dict(
         train=dict(gt=1), val=dict(det=1), test=dict(fallback=1))
 
-    blue, red = images.decode(out / 'box' / 'a' / 'train.jpg'), images.decode(out / 'box' / 'a' / 'val.jpg')
+    blue, red = images.decode(out / 'box-m0' / 'a' / 'train.jpg'), images.decode(out / 'box-m0' / 'a' / 'val.jpg')
     assert blue.shape == (40, 32, 3) and np.abs(blue.astype(int) - COLOURS[RIGHT]).max() < 12  # shrunk from 40 x 50
     assert red.shape == (10, 30, 3) and np.abs(red.astype(int)[2:-2, 2:-2] - COLOURS[LEFT]).max() < 12  # not enlarged
-    square = images.decode(out / 'square' / 'a' / 'val.jpg')
+    square = images.decode(out / 'square-m0' / 'a' / 'val.jpg')
     assert square.shape == (30, 30, 3) and square[15, 15].tolist() == pytest.approx(COLOURS[LEFT], abs=12)
     assert (out / 'full' / 'a' / 'test.jpg').is_file()
 
@@ -114,8 +100,8 @@ def test_chroma_is_kept_as_fine_as_the_photograph_has_it(convert, tmp_path, sour
     path = convert / 'images' / 'a' / 'train.jpg'
     pixels = images.decode(path)
     path.write_bytes(images.encode_png(pixels) if source == 'png' else images.encode_jpeg(pixels, 95, source))
-    crop(convert, tmp_path / 'crop', by_split=parse_boxes('gt'), margin=0, size=size, engine=ONE)
-    assert simplejpeg.decode_jpeg_header((tmp_path / 'crop/box/a/train.jpg').read_bytes())[3] == kept
+    crop(convert, tmp_path / 'crop', by_split=parse_boxes('gt'), kinds=M0, size=size, engine=ONE)
+    assert simplejpeg.decode_jpeg_header((tmp_path / 'crop/box-m0/a/train.jpg').read_bytes())[3] == kept
 
 
 def test_the_digests_that_the_workers_give_are_those_of_the_files(convert, tmp_path, hashed):
@@ -144,9 +130,9 @@ def test_a_detection_outside_the_image_counts_as_none(convert, tmp_path):
     path = tmp_path / 'detections.json'
     path.write_text(json.dumps([dict(image_id=3, bbox=[200, 0, 10, 10], score=0.9),
                                 dict(image_id=3, bbox=[90, 0, 40, 20], score=0.2)]))
-    crop(convert, tmp_path / 'crop', detections=path, margin=0, engine=ONE)
-    assert rows(tmp_path / 'crop', 'box', 'test')[0]['crop'] == [90, 0, 100, 20]
-    assert rows(tmp_path / 'crop', 'box', 'val')[0]['box_source'] == 'fallback'
+    crop(convert, tmp_path / 'crop', detections=path, kinds=M0, engine=ONE)
+    assert rows(tmp_path / 'crop', 'box-m0', 'test')[0]['crop'] == [90, 0, 100, 20]
+    assert rows(tmp_path / 'crop', 'box-m0', 'val')[0]['box_source'] == 'fallback'
 
 
 def test_the_number_of_workers_changes_no_byte(toy_dogs_coco, tmp_path):
@@ -157,7 +143,7 @@ def test_the_number_of_workers_changes_no_byte(toy_dogs_coco, tmp_path):
                      for out in (tmp_path / '1' / 'crop', tmp_path / '2' / 'crop'))
     assert first == second
     assert sum(name.startswith('square/') for name in first) == 36
-    for kind in KINDS:
+    for kind in DEFAULT_KINDS:
         lineage.check_training_list(tmp_path / '1' / 'crop' / f'{kind}_train.json')
 
 
@@ -247,3 +233,71 @@ def test_an_image_in_two_splits_is_refused(convert, tmp_path, change, message):
     (convert / 'train.json').write_text(json.dumps(content))
     with pytest.raises(InputError, match=message):
         crop(convert, tmp_path / 'crop', by_split=parse_boxes('gt'), engine=ONE)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob('*') if path.is_file()}
+
+
+def test_every_kind_has_its_own_box_and_margin(convert, detections, tmp_path, monkeypatch):
+    read, real = [], images.read  # each image is decoded once for all kinds
+    monkeypatch.setattr(images, 'read', lambda path, **how: read.append(path) or real(path, **how))
+    crop(convert, tmp_path / 'crop', kinds=parse_kinds(['square', 'square-m30', 'square-m0-gt', 'box-gt']),
+         detections=detections, engine=ONE)
+    assert len(read) == 3
+    found = {kind: [(row['box_source'], row['score'], row['crop']) for split in ('train', 'val', 'test')
+                    for row in rows(tmp_path / 'crop', kind, split)]
+             for kind in ('square', 'square-m30', 'square-m0-gt', 'box-gt')}
+    # LEFT (val's detection) is 30 x 10 at 10, 20; RIGHT (the largest annotated) 40 x 50 at 60, 10 in 100 x 60 pixels
+    assert found['square'] == [('gt', None, [45, 5, 100, 60]), ('det', 0.9, [7, 7, 43, 43]),
+                               ('fallback', None, [0, -20, 100, 80])]
+    assert found['square-m30'][1] == ('det', 0.9, [1, 1, 49, 49])
+    assert found['square-m0-gt'] == [('gt', None, [50, 10, 100, 60])] * 3
+    assert found['box-gt'] == [('gt', None, [56, 5, 100, 60])] * 3
+    summary = json.loads((tmp_path / 'crop/summary.json').read_text())
+    assert summary['mode_counts'] == dict(train=dict(gt=1), val=dict(det=1), test=dict(fallback=1))
+    assert summary['parameters']['kinds'] == ['full', 'box-gt', 'square', 'square-m30', 'square-m0-gt']
+
+
+def test_other_kinds_beside_them_change_no_byte_of_a_crop(convert, detections, tmp_path):
+    for name, kinds in (('few', DEFAULT_KINDS), ('many', parse_kinds(['box', 'square', 'square-m30', 'square-gt']))):
+        crop(convert, tmp_path / name, kinds=kinds, detections=detections, engine=ONE)
+    few, many = files(tmp_path / 'few'), files(tmp_path / 'many')
+    same = [name for name in few if name.partition('/')[0] in ('box', 'square') or name.split('_')[0] in (
+        'full', 'box', 'square')]
+    assert len(same) == 6 + 9 and {name: few[name] for name in same} == {name: many[name] for name in same}
+
+
+def without_boxes(convert: Path) -> None:
+    for path in convert.glob('*.json'):
+        path.write_text(json.dumps(dict(json.loads(path.read_text()), annotations=[])))
+
+
+@pytest.mark.parametrize('arguments', [[], ['--boxes', 'gt'], ['--kinds', 'square-gt'],
+                                       ['--detections', 'nowhere/detections.json']])
+def test_without_any_box_the_images_are_taken_whole_and_that_is_said(convert, tmp_path, capsys, arguments):
+    without_boxes(convert)
+    assert main(['--coco', str(convert), '--out', str(tmp_path / 'crop'), '--workers', '1', *arguments]) == 0
+    assert 'no box is annotated and none was detected: the images are taken whole' in capsys.readouterr().out
+    assert sorted(path.name for path in (tmp_path / 'crop').glob('*_*.json')) == [
+        'full_test.json', 'full_train.json', 'full_val.json']
+    assert rows(tmp_path / 'crop', 'full', 'test')[0]['crop'] == [0, 0, 100, 60]
+    assert json.loads((tmp_path / 'crop/summary.json').read_text())['mode_counts']['test'] == {'none': 1}
+
+
+def test_detected_boxes_alone_cut_train_too(convert, detections, tmp_path, capsys):
+    without_boxes(convert)
+    detections.write_text(detections.read_text().replace('"image_id": 2', '"image_id": 1', 1))
+    crop(convert, tmp_path / 'crop', detections=detections, engine=ONE)
+    assert 'no box is annotated: train, too, is cut by the boxes of detect' in capsys.readouterr().out
+    row = rows(tmp_path / 'crop', 'box', 'train')[0]
+    assert (row['box_source'], row['score'], row['box']) == ('det', 0.3, [60, 10, 100, 60])
+    for how, message in ((dict(by_split=parse_boxes('train=gt')), '--boxes: expected det'),
+                         (dict(kinds=parse_kinds(['square-gt'])), '--kinds: expected kinds without -gt')):
+        with pytest.raises(InputError, match=message):
+            crop(convert, tmp_path / 'crop', detections=detections, engine=ONE, **how)
+
+
+def test_kinds_of_annotated_boxes_need_no_detections(convert, tmp_path):
+    crop(convert, tmp_path / 'crop', kinds=parse_kinds(['square-gt']), engine=ONE)
+    assert rows(tmp_path / 'crop', 'square-gt', 'test')[0]['box'] == [60, 10, 100, 60]

@@ -144,7 +144,7 @@ def test_stages_show_their_numbers(page):
     assert ['nothing found: whole image', '0', '0', '1'] in cells
     assert 'trained on synthetic images alone gets 41.2 % of the real val images right' in page.text
     assert ['crop', 'python -m pipelines.crop --coco WORK/convert --detections WORK/detect/detections.json '
-                    '--out WORK/crop --boxes train=gt,test=det --margin 0.1'] in cells
+                    '--out WORK/crop --boxes train=gt,test=det --kinds full box square'] in cells
     assert ['detect', 'python -m pipelines.detect --coco WORK/convert --out WORK/detect '
                       '--config faster-rcnn.py --seed 0'] in cells
     assert ['convert', 'python -m data_converters.convert --raw RAW --out WORK/convert '

@@ -145,6 +145,19 @@ def images(folder: Path) -> Images:
     return Images(np.concatenate(ids)[order], np.concatenate(sizes)[order])
 
 
+def has_boxes(folder: Path) -> bool:
+    """Whether any image of train, val and test has an annotated box.
+
+    Raises:
+        InputError: a file that is no COCO file.
+    """
+    for split in SPLITS:
+        with _items(folder / f'{split}.json', 'annotations.item', 'a COCO file', _AGAIN) as rows:
+            if next(rows, None) is not None:
+                return True
+    return False
+
+
 def annotated(folder: Path) -> Iterator[tuple[str, dict, list[dict]]]:
     """(split, image, its annotations) for all images of train, val and test, by image id.
 

@@ -5,6 +5,7 @@ import contextlib
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import simplejpeg
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipelines.core import jpeg
-from pipelines.core.boxes import EXIF_STEPS
+from pipelines.core.boxes import EXIF_STEPS, whole_pixels
 from pipelines.core.errors import DamagedError, InputError
 from pipelines.core.files import read_head, read_whole
 
@@ -23,6 +24,28 @@ _COARSE = ('420', '411', 'Gray')  # simplejpeg's names
 _FORMATS = ('JPEG', 'PNG', 'GIF', 'BMP', 'WEBP')  # not those that start programs (EPS) or scale while loading (TIFF)
 _ORIENTATION = 0x0112  # EXIF tag
 _REMEDY = 'replace the file, or take the image out of the dataset'
+
+
+class Picture(NamedTuple):
+    """An image's pixels, and what they are of.
+
+    Args:
+        pixels: (H, W, 3) RGB uint8, as a viewer shows them.
+        sampling: of its chroma: ``420`` where that is a quarter of the samples or none, else ``444``.
+        size: width and height of the image in pixels, in which its boxes are.
+        scale: the pixels are of the image shrunk to 1/scale: 1, 2, 4 or 8.
+    """
+    pixels: NDArray[np.uint8]
+    sampling: str
+    size: tuple[int, int]
+    scale: int = 1
+
+    def shrunk(self, xyxy: Sequence[int]) -> Sequence[int]:
+        """A box of whole pixels in the image's frame -> in that of ``pixels``, also whole; a square stays one."""
+        if self.scale == 1:
+            return xyxy
+        height, width = self.pixels.shape[:2]
+        return whole_pixels(np.asarray(xyxy) / self.scale, np.array([width, height]))[0].tolist()
 
 
 @contextlib.contextmanager
@@ -89,10 +112,10 @@ def size(path: str | Path) -> tuple[int, int]:
 
 def decode(path: Path) -> NDArray[np.uint8]:
     """(H, W, 3) RGB: the pixels of `read`."""
-    return read(path)[0]
+    return read(path).pixels
 
 
-def read(path: str | Path, *, smooth: bool = True) -> tuple[NDArray[np.uint8], str]:
+def read(path: str | Path, *, smooth: bool = True) -> Picture:
     """A picture as a viewer shows it; the first of a file with more, transparency left out.
 
     A JPEG that libjpeg so much as warns of is an error (OpenCV and Pillow would return a picture), as is one with a
@@ -101,8 +124,6 @@ def read(path: str | Path, *, smooth: bool = True) -> tuple[NDArray[np.uint8], s
     Args:
         smooth: interpolate the chroma of a JPEG that is 4:2:0 or coarser, as viewers do. Repeated instead, it is what
             the file has: sooner decoded, and closer to the photograph once it is subsampled again (docs/decisions.md).
-    Returns:
-        (H, W, 3) RGB; its chroma subsampling: ``420`` where that is a quarter of the samples or none, else ``444``.
     Raises:
         InputError: not there.
         DamagedError: not an image, damaged, animated, or of more than `MAX_PIXELS`.
@@ -110,7 +131,8 @@ def read(path: str | Path, *, smooth: bool = True) -> tuple[NDArray[np.uint8], s
     with _refusing(path, 'an undamaged image'):
         data = read_whole(path, _MAX_BYTES)
         plain = _plain_size(data)
-        return _strict(data, plain, 'RGB', smooth) if plain else _with_pillow(data, smooth)
+        pixels, sampling = _strict(data, plain, 'RGB', smooth) if plain else _with_pillow(data, smooth)
+        return Picture(pixels, sampling, pixels.shape[1::-1])
 
 
 def _with_pillow(data: bytes, smooth: bool) -> tuple[NDArray[np.uint8], str]:

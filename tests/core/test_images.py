@@ -48,7 +48,7 @@ def test_chroma_subsampled_again_is_closer_to_the_photograph_when_it_was_repeate
     error = {}
     for smooth in (True, False):
         jpeg_file(tmp_path / 'a.jpg', drawn.astype(np.uint8), subsampling=2, **how)
-        pixels, sampling = images.read(tmp_path / 'a.jpg', smooth=smooth)
+        pixels, sampling, *_ = images.read(tmp_path / 'a.jpg', smooth=smooth)
         assert sampling == '420'
         (tmp_path / 'b.jpg').write_bytes(images.encode_jpeg(pixels, 95, sampling))
         error[smooth] = np.square(images.decode(tmp_path / 'b.jpg') - drawn).mean()

@@ -2,11 +2,11 @@
 
 Instead of 10 %. Cut them first, with D=work_dirs/dogs:
 python -m pipelines.crop --coco $D/convert --detections $D/detect/detections.json --size 512
-   --margin 0.0 --out $D/crop_margin0
+   --kinds box square square-m0 --out $D/crop
 Expected: not measured here.
 """
 _base_ = './resnet50_square.py'
 compared_with = 'resnet50_square'
 train_dataloader, val_dataloader, test_dataloader = [dict(dataset=dict(
-    ann_file=f'crop_margin0/square_{split}.json', data_prefix='crop_margin0'))
+    ann_file=f'crop/square-m0_{split}.json', data_prefix='crop'))
     for split in ('train', 'val', 'test')]
