@@ -8,12 +8,8 @@ ifndef GPUS
   GPUS  := $(shell nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU')
 endif
 PYTHON  ?= python3
-# As large as the classifiers' input, or full images would be compared with blurred crops.
-CROP_SIZE ?= $(if $(filter full,$(PROFILE)),512,256)
-ROW_FILES := full.py box.py square.py square_synth.py square_scratch.py
-
 TOY     := $(filter toy-%,$(DATASET))
-PROFILE ?= $(if $(TOY),laptop,$(if $(filter-out 0,$(GPUS)),full,laptop))
+PROFILE ?= $(if $(TOY),toy,$(if $(filter-out 0,$(GPUS)),full,laptop))
 VENV    := $(or $(VIRTUAL_ENV),.venv)
 PY      := $(VENV)/bin/python
 D       := $(WORK)/$(DATASET)
@@ -22,29 +18,26 @@ ifneq ($(words $(WORK) $(VENV) $(DATASET)),3)
 endif
 export FGIC_WEIGHTS := $(WEIGHTS)
 
-# Which config each stage takes; every one can be set: make classify ROWS="a.py b.py".
-ifneq ($(TOY),)
-  DETECT_CONFIG ?= mm_configs/detect/$(DATASET)/faster-rcnn_r18_fpn.py
-  SYNTH_CONFIG  ?= mm_configs/synth/$(DATASET)/biggan-deep_64px.py
-  ROWS          ?= $(addprefix mm_configs/classify/$(DATASET)/resnet18_,full.py box.py square.py square_synth.py)
-else ifeq ($(PROFILE),laptop)
-  # torchvision's weights, which are downloaded, unless others are given (docs/weights.md).
-  MOBILENET     := mobilenet-v2$(if $(wildcard $(WEIGHTS)/mobilenet_v2_imagenet1k.pth),,-torchvision)
-  DETECT_CONFIG ?= mm_configs/detect/$(DATASET)/faster-rcnn_$(MOBILENET)_fpn.py
-  SYNTH_CONFIG  ?= mm_configs/synth/$(DATASET)/biggan-deep_64px.py
-  ROWS          ?= $(addprefix mm_configs/classify/$(DATASET)/$(MOBILENET)_,$(ROW_FILES))
-else
-  DETECT_CONFIG ?= mm_configs/detect/$(DATASET)/faster-rcnn_r101_fpn.py
-  SYNTH_CONFIG  ?= mm_configs/synth/$(DATASET)/biggan-deep_256px.py
-  ROWS          ?= $(addprefix mm_configs/classify/$(DATASET)/resnet50_,$(ROW_FILES))
+# What each stage takes, by profile. Every variable can be set: make classify ROWS="resnet50@full my/own.py@square".
+PROFILES := $(notdir $(basename $(wildcard mm_configs/profiles/*.mk)))
+ifneq ($(filter $(PROFILE),$(PROFILES)),)
+  include mm_configs/profiles/$(PROFILE).mk
 endif
+recipe = $(if $(filter %.py,$(2)),$(2),mm_configs/$(1)/$(2).py)
+name   = $(basename $(notdir $(1)))
+ROW_RECIPES := $(sort $(foreach row,$(ROWS),$(firstword $(subst @, ,$(row)))))
+# The kinds of crop that the rows see, and the results of synth that they add.
+KINDS      := $(sort full box square $(foreach row,$(ROWS),$(firstword $(subst +, ,$(word 2,$(subst @, ,$(row)))))))
+GENERATED  := $(foreach row,$(ROWS),$(findstring +,$(row)))
+GPU_OPTION := --gpus $(or $(filter-out 0,$(GPUS)),1)
 
 # What convert and crop do about damaged images, and who works for them.
 DATA_OPTIONS := $(if $(STRICT),--strict) $(if $(MAX_BAD),--max-bad $(MAX_BAD)) $(if $(SCHEDULER),--scheduler $(SCHEDULER))
 
 # Which of them the goals need: all are checked against the data before the first training.
-LINT := $(DETECT_CONFIG) $(if $(filter synth classify report all,$(MAKECMDGOALS)),$(SYNTH_CONFIG)) \
-        $(if $(filter classify report all,$(MAKECMDGOALS)),$(ROWS))
+LINT := $(call recipe,detect,$(DETECT)) \
+        $(if $(filter synth classify report all,$(MAKECMDGOALS)),$(call recipe,synth,$(SYNTH))) \
+        $(if $(filter classify report all,$(MAKECMDGOALS)),$(foreach row,$(ROW_RECIPES),$(call recipe,classify,$(row))))
 
 .PHONY: help setup doctor demo test variables convert check detect crop synth classify report all lock clean bench-data bench-train faults
 .NOTPARALLEL:
@@ -54,25 +47,27 @@ help:  ## this text
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo 'Variables (in brackets: now)'
-	@echo '  DATASET  toy-dogs, toy-birds, dogs, cub                                  [$(DATASET)]'
+	@echo '  DATASET  any word; toy-dogs and toy-birds are drawn, the others need RAW  [$(DATASET)]'
 	@echo '  RAW      the unpacked dataset, or a folder with its official archives    [$(or $(RAW),not needed for the toys)]'
-	@echo '  PROFILE  laptop (a CPU, small models) or full (GPUs, full size)          [$(PROFILE)]'
+	@echo '  PROFILE  toy, laptop (a CPU, small models) or full (GPUs, full size)     [$(PROFILE)]'
 	@echo '  WEIGHTS  folder with pretrained weights (python -m tools.weights)         [$(or $(WEIGHTS),none)]'
 	@echo '  WORK     where results go: WORK/DATASET/STAGE/                           [$(WORK)]'
 	@echo '  SEEDS    of the classifiers                                              [$(SEEDS)]'
 	@echo '  GPUS     to train on                                                     [$(GPUS)]'
 	@echo '  JOBS     classifiers trained at the same time (else one per GPU, or one per free CPU)'
-	@echo '  CROP_SIZE  the most pixels of a crop'"'"'s side                             [$(CROP_SIZE)]'
 	@echo '  BOXES    gt, det, or train=gt,val=det,test=det: the boxes that are cropped'
 	@echo '  STRICT=1 stop at the first damaged image; MAX_BAD=0.01: the share of them above which make stops'
 	@echo '  SCHEDULER  of a Dask cluster that converts and crops (docs/scaling.md)'
 	@echo '  IMAGES_PER_CLASS    synthetic images to draw; INCEPTION=FILE  torchvision'"'"'s weights, for FID'
-	@echo '  DETECT_CONFIG, SYNTH_CONFIG, ROWS    other mm configs than the profile'"'"'s'
+	@echo
+	@echo 'What the stages take, by profile: names of configs in mm_configs/STAGE, or paths of yours'
+	@tail -n +1 mm_configs/profiles/*.mk | sed -e '/^==>/d' -e '/^$$/d' -e 's/?=/ /' -e 's/^/  /'
+	@echo '  ROWS are RECIPE@IMAGES: python -m pipelines.classify --help'
 	@echo
 	@echo '  make detect crop synth classify report DATASET=cub RAW=/data/CUB_200_2011'
 
 demo: setup  ## the whole pipeline on drawn dogs, on a CPU, in minutes
-	@$(MAKE) --no-print-directory report DATASET=toy-dogs PROFILE=laptop
+	@$(MAKE) --no-print-directory report DATASET=toy-dogs PROFILE=toy
 	@echo 'open $(WORK)/toy-dogs/report/index.html'
 
 test: setup  ## every test: lint, fast ones, then one real iteration of every stage and config
@@ -104,18 +99,19 @@ check: convert
 	@$(PY) -m tools.lint_configs --coco $(D)/convert --out $(D)/check --gpus $(or $(filter-out 0,$(GPUS)),1) $(LINT)
 
 detect: check  ## train a detector, box every image
-	@$(PY) -m pipelines.detect --coco $(D)/convert --out $(D)/detect --config $(DETECT_CONFIG) --gpus $(or $(filter-out 0,$(GPUS)),1)
+	@$(PY) -m pipelines.detect --coco $(D)/convert --out $(D)/detect --config $(DETECT) $(GPU_OPTION)
 
 crop: $(if $(filter gt,$(BOXES)),check,detect)  ## box crops and square crops
 	@$(PY) -m pipelines.crop --coco $(D)/convert --out $(D)/crop --size $(CROP_SIZE) \
 		$(if $(BOXES),--boxes $(BOXES)) $(if $(filter gt,$(BOXES)),,--detections $(D)/detect/detections.json) $(DATA_OPTIONS)
 
 synth: crop  ## train BigGAN-deep on the square crops of train, draw images
-	@$(PY) -m pipelines.synth --crops $(D)/crop --out $(D)/synth --config $(SYNTH_CONFIG) --gpus $(or $(filter-out 0,$(GPUS)),1) \
+	@$(PY) -m pipelines.synth --crops $(D)/crop --out $(D)/synth/$(call name,$(SYNTH)) --config $(SYNTH) $(GPU_OPTION) \
 		$(if $(IMAGES_PER_CLASS),--images-per-class $(IMAGES_PER_CLASS)) $(if $(INCEPTION),--inception $(INCEPTION))
 
-classify: crop $(if $(findstring synth,$(ROWS)),synth)  ## train classifiers with and without each step, compare them
+classify: crop $(if $(GENERATED),synth)  ## train classifiers with and without each step, compare them
 	@$(PY) -m pipelines.classify --data $(D) --out $(D)/classify --rows $(ROWS) --seeds $(SEEDS) \
+		$(if $(filter file,$(origin ROWS)),--skip-missing) \
 		$(if $(or $(JOBS),$(filter-out 0,$(GPUS))),--jobs $(or $(JOBS),$(GPUS)))
 
 report: classify  ## one page with everything

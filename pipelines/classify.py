@@ -1,192 +1,43 @@
-"""Train the same classifier on several training sets and say which one helped, and how surely.
+"""Train classifiers on several training sets and say which one helped, and how surely.
 
     python -m pipelines.classify --data work_dirs/dogs --out work_dirs/dogs/classify --seeds 0 1 2 \\
-        --rows mm_configs/classify/dogs/resnet50_{full,box,square,square_synth,square_scratch}.py
+        --rows resnet50@full resnet50@box resnet50@square resnet50@square+biggan-deep_256px resnet50_scratch@square
 
-A row of the table is an mmpretrain config; the first one is the row that the others are compared with (and a config
-can name another row beside it: `compared_with = 'resnet50_square'`). Each row is trained once per seed on train, its
-epoch chosen on val, and read once on the official test:
+A row of the table is RECIPE@IMAGES: a config of mm_configs/classify (or the path of one of yours), and what it sees:
 
-    models/classify/<row>-seed<k>/   model.pth, config.py, metrics.jsonl, test.json, logs/ (TensorBoard, checkpoints)
+    full, box, square   the kind of crop; -mNN behind it: a margin of NN % (else 10), -gt: annotated boxes in all splits
+    +GENERATOR          synthetic images of that result of synth in training, as many as real ones; -xNN: NN % as many
+
+The first row is the one that the others are compared with; each is compared with the row that it is a change of, too.
+Each is trained once per seed on train, its epoch chosen on val, and read on the official test (not with --test no):
+
+    models/classify/<row>-seed<k>/   model.pth, config.py, metrics.jsonl, val.json, logs/ (TensorBoard, checkpoints)
     --out                            table.json, table.txt, predictions/<row>-seed<k>.json
 
-Only runs whose config, lists or images changed are trained again. Intervals are bootstrapped over test images, p values
-are McNemar's, Holm-corrected (pipelines/core/statistics.py).
+Only what its config, lists or images changed for is trained or read again.
 """
 from __future__ import annotations
 
 import argparse
-import json
-import multiprocessing
-import os
 import shutil
 import sys
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.core import comparison, json_files, lineage, manifest, tables
+from pipelines import runs
+from pipelines.core import comparison, json_files, lineage, manifest, rows, tables
 from pipelines.core.errors import InputError, command
 from pipelines.openmm.engine import config_files
 
-PACKAGES = ('torch', 'onedl-mmengine', 'onedl-mmpretrain')
-IMAGES = {'crop/full': 'convert/images'}  # a link: its files are recorded as what crop read
 
-
-@dataclass(frozen=True)
-class Run:
-    """One training: a row of the table and a seed."""
-    data: Path
-    config: Path
-    seed: int
-    models: Path
-    options: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        return f'{self.config.stem}-seed{self.seed}'
-
-    @property
-    def folder(self) -> Path:
-        return self.models / self.name
-
-    def parameters(self) -> dict:
-        return dict(config=config_files.shown(self.config), seed=self.seed,
-                    config_sha256=config_files.digest(self.config, list(self.options)))
-
-    def load(self):
-        from pipelines.openmm.engine import config as mm
-        from pipelines.openmm.engine import threads
-        threads.set_threads()
-        classes, _ = lineage.read_list(self.data / 'crop' / 'full_test.json')
-        return mm.load(self.config, data_root=self.data, num_classes=len(classes), options=self.options)
-
-    def inputs(self) -> dict[str, Path | dict]:
-        """What the training reads: the config decides. It is not parsed where an equal one was parsed before."""
-        from pipelines.openmm.weights import loading as weights
-        files = weights.check(self.config)
-        try:
-            before = manifest.load(self.folder)
-            names = [row['path'] for row in before['inputs'] if row['path'] not in files]
-            known = before['parameters'] == self.parameters()
-        except (OSError, ValueError, KeyError):
-            known = False
-        if not known:
-            from pipelines.openmm.classify import classification
-            found = [name for lists in classification.lists(self.load()).values() for name in lists]
-            folders = ['synth/images' if name.startswith('synth/') else name.rsplit('_', 1)[0] for name in found]
-            names = sorted({*found, *(IMAGES.get(folder, folder) for folder in folders)})
-        recorded: dict[str, dict] = {}
-        for stage in {name.split('/')[0] for name in names} - {'convert'} | {'crop'}:
-            rows = manifest.recorded(self.data / stage)
-            recorded |= {path if '/' in path else f'{stage}/{path}': row for path, row in rows.items()}
-        missing = [name for name in names if name not in recorded]
-        if missing:
-            raise InputError(self.data / missing[0], expected=f'what {self.config} reads', found='nothing',
-                             remedy='correct the file name in the config, or run make crop synth again')
-        return {**files, **{name: self.data / name if name.endswith('.json') else recorded[name] for name in names}}
-
-
-def train(run: Run) -> None:
-    """Train one run and read the test list with it; or find it up to date."""
-    inputs = run.inputs()
-
-    def build(folder: Path) -> None:
-        from pipelines.openmm.classify import classification
-        from pipelines.openmm.engine import training
-        from pipelines.openmm.weights import loading as weights
-        cfg = run.load()
-        names = classification.lists(cfg)
-        classes, test = lineage.read_list(run.data / names['test'][0])
-        for name in names['train']:
-            lineage.check_training_list(run.data / name, {row['image_id'] for row in test})
-        chosen = training.train(cfg, folder, seed=run.seed, title=f'[classify] {run.name}')
-        scores = classification.predict(cfg, weights.load(folder / 'model.pth'))
-        if len(scores) != len(test):
-            raise RuntimeError(f'{len(scores)} predictions for {len(test)} test images')
-        result = dict(classes=classes, image_id=[row['image_id'] for row in test],
-                      label=[row['gt_label'] for row in test],
-                      scores=[[float(f'{value:.5g}') for value in row] for row in scores],
-                      best_epoch=chosen.get('best_epoch'), train_images=classification.train_images(cfg))
-        (folder / 'test.json').write_text(json.dumps(result))
-
-    manifest.produce(run.folder, f'classify: {run.name}', run.parameters(), inputs, build, packages=PACKAGES,
-                     resume=True)
-
-
-def _start_worker(devices: multiprocessing.Queue) -> None:
-    """Give a worker process its device: a GPU, or a CPU thread and a line of the terminal."""
-    line, gpu = devices.get()
-    if gpu is not None:
-        os.environ['CUDA_VISIBLE_DEVICES'] = gpu
-    os.environ['TQDM_POSITION'] = str(line + 1)  # below the bar over all runs
-    multiprocessing.set_start_method(None, force=True)  # mmengine warns of another than it sets, as spawn's own
-
-
-def train_all(runs: list[Run], jobs: int | None) -> None:
-    """Train what is not up to date, several runs at a time: one per GPU, else one per free CPU.
-
-    Raises:
-        InputError: the first of any run; the others are stopped, and go on in the next call.
-    """
-    outdated = [run for run in runs if not manifest.is_current(run.folder, f'classify: {run.name}', run.parameters(),
-                                                               run.inputs(), packages=PACKAGES)]
-    if len(outdated) < len(runs):
-        print(f'[classify] {len(runs) - len(outdated)} of {len(runs)} runs are up to date')
-    if not outdated:
-        return
-    from pipelines.openmm.engine import threads
-    free = threads.free_cpus()
-    threads.set_threads()
-
-    import torch
-    from tqdm import tqdm
-    count = torch.cuda.device_count()
-    gpus = os.environ.get('CUDA_VISIBLE_DEVICES', ','.join(map(str, range(count)))).split(',') if count else []
-    jobs = min(jobs or len(gpus) or free, len(outdated))
-    os.environ['FGIC_JOBS'] = str(jobs)  # they share the CPUs that load images
-    if jobs == 1:
-        for number, run in enumerate(outdated, 1):
-            print(f'[classify] run {number} of {len(outdated)}')
-            train(run)
-        return
-    if not gpus:
-        os.environ['OMP_NUM_THREADS'] = str(max(1, free // jobs))
-    context = multiprocessing.get_context('spawn')
-    devices = context.Queue()
-    for number in range(jobs):
-        devices.put((number, gpus[number % len(gpus)] if gpus else None))
-    pool = ProcessPoolExecutor(jobs, context, _start_worker, (devices,))
-    try:
-        done = as_completed([pool.submit(train, run) for run in outdated])
-        for future in tqdm(done, '[classify] runs', len(outdated), unit='run', dynamic_ncols=True):
-            future.result()
-    except BrokenProcessPool:
-        raise InputError('a classifier\'s training', expected='to run to its end', found='its process was killed',
-                         remedy='probably the memory ran out: run it again with JOBS=1 (--jobs 1)') from None
-    finally:
-        workers = list((pool._processes or {}).values())
-        pool.shutdown(wait=False, cancel_futures=True)
-        for worker in workers:  # after the last run they are idle; after an error or Ctrl-C they are not waited for
-            worker.terminate()
-
-
-def _row(config: Path) -> comparison.Row:
-    parent = config_files.compared_with(config)
-    return comparison.Row(config.stem, config_files.title(config), config_files.shown(config),
-                          (parent,) if parent else ())
-
-
-def classify(data: Path, out: Path, models: Path, *, rows: list[Path], seeds: list[int], jobs: int | None = None,
-             options: tuple[str, ...] = ()) -> dict:
+def classify(data: Path, out: Path, models: Path, *, table_rows: list[rows.Row], seeds: list[int],
+             jobs: int | None = None, options: tuple[str, ...] = ()) -> dict:
     """Run the stage.
 
     Args:
-        data: folder of a dataset: holds crop/ and, for rows that use it, synth/.
+        data: WORK/DATASET: holds crop/ and, for rows that use it, synth/.
         out: gets the table and the predictions.
         models: gets a folder per run.
-        rows: mmpretrain configs; the first is the one compared with.
+        table_rows: the first is the one compared with.
         seeds: each row is trained with each.
         jobs: runs at the same time; None: one per GPU, else one per free CPU.
         options: ``key=value`` overrides of all the configs.
@@ -195,36 +46,71 @@ def classify(data: Path, out: Path, models: Path, *, rows: list[Path], seeds: li
     Raises:
         InputError: missing or unfitting lists, configs or weights.
     """
-    for option, values in (('--rows', [row.stem for row in rows]), ('--seeds', seeds)):
+    for option, values in (('--rows', [row.name for row in table_rows]), ('--seeds', seeds)):
         if len(set(values)) < len(values):
             raise InputError(option, expected='each once', found=' '.join(map(str, values)),
                              remedy='rename a config, or leave the repeated value out')
-    tested = len(lineage.read_list(data / 'crop' / 'full_test.json')[1])
-    if tested < 2:
-        raise InputError(data / 'crop/full_test.json', expected='at least 2 test images, for an interval',
-                         found=str(tested), remedy='add test images to the dataset')
-    runs = [Run(data, config, seed, models, tuple(options)) for config in rows for seed in seeds]
-    train_all(runs, jobs)
+    tested = data / table_rows[0].images.lists(['test'])[0]
+    if (count := len(lineage.read_list(tested)[1])) < 2:
+        raise InputError(tested, expected='at least 2 test images, for an interval', found=str(count),
+                         remedy='add test images to the dataset')
+    todo = [runs.Run(data, row, seed, models, tuple(options)) for row in table_rows for seed in seeds]
+    runs.do_all(todo, jobs)
 
     def build(folder: Path) -> None:
         (folder / 'predictions').mkdir()
-        for run in runs:
-            shutil.copyfile(run.folder / 'test.json', folder / 'predictions' / f'{run.name}.json')
         results: dict[str, dict[int, dict]] = {}
-        for run in runs:
-            results.setdefault(run.config.stem, {})[run.seed] = json_files.read(run.folder / 'test.json')
-        table = comparison.tabulate([_row(config) for config in rows], results)
+        for run in todo:
+            shutil.copyfile(run.tested / 'test.json', folder / 'predictions' / f'{run.name}.json')
+            val = json_files.read(run.folder / 'val.json')
+            results.setdefault(run.row.name, {})[run.seed] = dict(
+                json_files.read(run.tested / 'test.json'), best_epoch=val['best_epoch'],
+                train_images=val['train_images'])
+        table = comparison.tabulate(entries, results)
         json_files.write(folder / 'table.json', table)
         (folder / 'table.txt').write_text(tables.as_text(table) + '\n')
 
-    parameters = dict(rows=[config_files.shown(row) for row in rows], seeds=seeds,
-                      titles=[config_files.title(row) for row in rows],
-                      compared_with=[config_files.compared_with(row) for row in rows])
-    manifest.produce(out, 'classify', parameters,
-                     {f'models/classify/{run.name}/test.json': run.folder / 'test.json' for run in runs}, build,
-                     packages=('scikit-learn', 'scipy'))
+    entries = [entry(row) for row in table_rows]
+    parameters = dict(rows=[row.name for row in table_rows], seeds=seeds, titles=[row.title for row in entries],
+                      configs=[row.config for row in entries], parents=[row.parents for row in entries])
+    inputs = {f'models/{path.parent.parent.name}/{run.name}/{path.name}': path for run in todo
+              for path in (run.tested / 'test.json', run.folder / 'val.json')}
+    manifest.produce(out, 'classify', parameters, inputs, build, packages=('scikit-learn', 'scipy'))
     print((out / 'table.txt').read_text(), end='')
     return manifest.load(out)
+
+
+def entry(row: rows.Row) -> comparison.Row:
+    """A row as the table shows it: its title, and the rows that it is a change of."""
+    recipes, above = [], row.config
+    while (above := config_files.parent(above)) is not None:
+        recipes.append(above.stem)
+    named = config_files.compared_with(row.config)
+    parents = [named if '@' in named else f'{named}@{row.images}'] if named else []
+    simpler = [f'{row.config.stem}@{images}' for images in row.images.simpler()]
+    full = [name for name in simpler if name.endswith('@full')]
+    parents += [name for name in simpler if name not in full] + [f'{stem}@{row.images}' for stem in recipes] + full
+    return comparison.Row(row.name, f'{config_files.title(row.config)}, {row.images.words}',
+                          config_files.shown(row.config), tuple(dict.fromkeys(parents)))
+
+
+def available(table_rows: list[rows.Row], data: Path) -> list[rows.Row]:
+    """The rows whose images there are; of the others it is said that they are left out.
+
+    Raises:
+        InputError: there are images for none of them.
+    """
+    kept = []
+    for row in table_rows:
+        missing = [name for name in row.images.lists() if not (data / name).exists()]
+        if not missing:
+            kept.append(row)
+        else:
+            print(f'[classify] without {row.name}: there is no {missing[0]}')
+    if not kept:
+        raise InputError(data / 'crop', expected='images for one row at least', found='none',
+                         remedy='run make crop first')
+    return kept
 
 
 @command
@@ -234,15 +120,19 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--data', type=Path, required=True, help='folder of the dataset, with crop/ and synth/ in it')
     parser.add_argument('--out', type=Path, required=True, help='folder for the table')
     parser.add_argument('--models', type=Path, help='folder for the runs (default: OUT/../models/classify)')
-    parser.add_argument('--rows', type=Path, nargs='+', required=True, metavar='CONFIG',
-                        help='mm configs, a row each; the first is compared with')
+    parser.add_argument('--rows', nargs='+', required=True, metavar='RECIPE@IMAGES',
+                        help='a row each; the first is compared with')
+    parser.add_argument('--skip-missing', action='store_true', help='leave rows out whose images are not there')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], help='(default: 0 1 2)')
     parser.add_argument('--jobs', type=int, help='runs at the same time (default: one per GPU, else one per free CPU); '
                                                  '1 where memory is short')
     parser.add_argument('--cfg-options', nargs='*', default=[], metavar='KEY=VALUE', help='overrides for all the rows')
     args = parser.parse_args(argv)
-    classify(args.data, args.out, args.models or args.out.absolute().parent / 'models' / 'classify', rows=args.rows,
-             seeds=args.seeds, jobs=args.jobs, options=tuple(args.cfg_options))
+    table_rows = [rows.Row.parse(text) for text in args.rows]
+    if args.skip_missing:
+        table_rows = available(table_rows, args.data)
+    classify(args.data, args.out, args.models or args.out.absolute().parent / 'models' / 'classify',
+             table_rows=table_rows, seeds=args.seeds, jobs=args.jobs, options=tuple(args.cfg_options))
 
 
 if __name__ == '__main__':

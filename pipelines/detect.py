@@ -1,7 +1,7 @@
 """Train a detector on train, choose its epoch on val, and give every image of all splits its boxes.
 
     python -m pipelines.detect --coco work_dirs/dogs/convert --out work_dirs/dogs/detect \\
-        --config mm_configs/detect/dogs/faster-rcnn_r101_fpn.py
+        --config faster-rcnn_r101_fpn
 
 Two results, each made only when something it depends on changed:
 
@@ -19,7 +19,7 @@ import operator
 import sys
 from pathlib import Path
 
-from pipelines.core import boxes, coco, images, json_files, manifest, shards
+from pipelines.core import boxes, coco, images, json_files, manifest, rows, shards
 from pipelines.core.errors import InputError, command
 from pipelines.openmm.engine import config_files
 
@@ -142,8 +142,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--out', type=Path, required=True, help='folder for the detections')
     config_files.add_arguments(parser, 'detect')
     args = parser.parse_args(argv)
-    detect(args.coco, args.out, config_files.model_dir(args, 'detect'), config=args.config, seed=args.seed,
-           gpus=args.gpus, options=args.cfg_options)
+    detect(args.coco, args.out, config_files.model_dir(args, args.out.absolute().parent, 'detect'),
+           config=rows.recipe(args.config, 'detect'), seed=args.seed, gpus=args.gpus, options=args.cfg_options)
 
 
 if __name__ == '__main__':

@@ -1,7 +1,7 @@
 """Train a class-conditional GAN on the square crops of train, then write synthetic images and say how good they are.
 
-    python -m pipelines.synth --crops work_dirs/dogs/crop --out work_dirs/dogs/synth \\
-        --config mm_configs/synth/dogs/biggan-deep_64px.py
+    python -m pipelines.synth --crops work_dirs/dogs/crop --out work_dirs/dogs/synth/biggan-deep_64px \\
+        --config biggan-deep_64px
 
 Two results, each made only when something it depends on changed, and resumed where it was interrupted:
 
@@ -26,6 +26,7 @@ import sys
 from pathlib import Path
 
 from pipelines.core import fingerprint, images, json_files, lineage, manifest, shards
+from pipelines.core import rows as table_rows
 from pipelines.core.errors import InputError, command
 from pipelines.openmm.engine import config_files
 
@@ -196,7 +197,8 @@ def main(argv: list[str] | None = None) -> None:
                         help='of 32 images, for the two small classifiers (default: ten epochs of train, at least 300)')
     parser.add_argument('--inception', type=Path, metavar='FILE', help="torchvision's inception_v3 weights, for FID")
     args = parser.parse_args(argv)
-    synth(args.crops, args.out, config_files.model_dir(args, 'synth'), config=args.config, weights=args.weights,
+    synth(args.crops, args.out, config_files.model_dir(args, args.crops.absolute().parent, 'synth'),
+          config=table_rows.recipe(args.config, 'synth'), weights=args.weights,
           images_per_class=args.images_per_class, seed=args.seed, image_format=args.format, quality=args.quality,
           batch=args.batch, standing_batches=args.standing_batches, classifier_steps=args.classifier_steps,
           inception=args.inception, gpus=args.gpus, options=args.cfg_options)

@@ -145,8 +145,8 @@ def test_other_work_is_named():
 @pytest.mark.parametrize(('arguments', 'message'), [
     (['--only', 'crop'], 'expected detect, synth, classify, found crop'),
     (['--against', 'a.py'], 'expected --config LEAF'),
-    (['--config', 'mm_configs/classify/dogs/nothing.py'], 'expected a file mm_configs/'),
-    (['--config', 'mm_configs/classify/dogs/vit-base-p16_full.py'], 'found one without a counterpart')])
+    (['--config', 'mm_configs/classify/nothing.py'], 'expected a file mm_configs/'),
+    (['--config', 'mm_configs/classify/vit-base-p16.py'], 'found one without a counterpart')])
 def test_wrong_words_stop_before_anything_is_measured(arguments, message, capsys, monkeypatch):
     monkeypatch.chdir(train.ROOT)
     monkeypatch.setattr(measure, 'run', None)
@@ -181,11 +181,9 @@ def drawn(tmp_path_factory):
 
 
 @pytest.mark.mm
-@pytest.mark.parametrize('leaf', ['detect/dogs/faster-rcnn_r101_fpn', 'detect/cub/faster-rcnn_r50_fpn',
-                                  'detect/cub/faster-rcnn_r101_fpn_per-class',
-                                  'classify/cub/resnet50-448px_full', 'classify/dogs/resnet50_full',
-                                  'classify/dogs/resnet50_square_synth',
-                                  'classify/cub/resnext101-32x8d_full', 'synth/cub/biggan-deep_256px'])
+@pytest.mark.parametrize('leaf', ['detect/faster-rcnn_r101_fpn', 'detect/faster-rcnn_r50_fpn',
+                                  'detect/faster-rcnn_r101_fpn_per-class', 'classify/resnet50-448px',
+                                  'classify/resnet50', 'classify/resnext101-32x8d', 'synth/biggan-deep_256px'])
 def test_both_sides_have_the_same_batch_size_classes_and_random_weights(leaf, drawn):
     path = train.CONFIGS / f'{leaf}.py'
     own, other = (make(path, drawn, 6) for make in (train_sides.ours, train_sides.stock))

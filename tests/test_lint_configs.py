@@ -12,9 +12,9 @@ from tools import lint_configs, lint_rules
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / 'mm_configs'
-LEAVES = sorted(path for path in CONFIGS.glob('*/*/*.py') if path.parts[-3] != '_base_')
-CLASSIFY, DETECT = 'classify/toy-dogs/resnet18_full.py', 'detect/toy-dogs/faster-rcnn_r18_fpn.py'
-SYNTH = 'synth/toy-dogs/biggan-deep_64px.py'
+LEAVES = sorted(CONFIGS.glob('[!_]*/*.py'))
+CLASSIFY, DETECT = 'classify/resnet18_64px.py', 'detect/faster-rcnn_r18_fpn.py'
+SYNTH = 'synth/biggan-deep_64px.py'
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ def test_missing_and_wrong_weights_name_their_line(content, expected, found, chi
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
     if content:
         (tmp_path / 'mobilenet_v2_imagenet1k.pth').write_bytes(content)
-    config = child('classify/dogs/mobilenet-v2_full.py', 'train_cfg = dict(max_epochs=3)')
+    config = child('classify/mobilenet-v2.py', 'train_cfg = dict(max_epochs=3)')
     [finding] = lint_configs.findings(config, toy_dogs_coco)
     assert parts(finding)[0] == 'mobilenet-v2.py:8, weights://mobilenet_v2_imagenet1k'
     assert finding.parts['expected'].startswith(expected) and finding.parts['found'].startswith(found)
@@ -167,7 +167,7 @@ def test_missing_and_wrong_weights_name_their_line(content, expected, found, chi
 def test_lint_says_all_at_once_and_keeps_what_it_checked(child, toy_dogs_coco, tmp_path, capsys):
     good, out = CONFIGS / CLASSIFY, tmp_path / 'check'
     lint_configs.lint([good], toy_dogs_coco, out)
-    assert json_files.read(out / 'checked.json') == dict(num_classes=3, configs=['resnet18_full.py'])
+    assert json_files.read(out / 'checked.json') == dict(num_classes=3, configs=['resnet18_64px.py'])
     before = (out / 'manifest.json').read_bytes()
     bad = child(CLASSIFY, "model = dict(backbone=dict(depht=34))\ntrain_dataloader = dict(batchsize=8)")
     arguments = [str(good), str(bad), '--coco', str(toy_dogs_coco), '--out', str(out)]

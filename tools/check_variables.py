@@ -5,10 +5,11 @@ import argparse
 import sys
 from pathlib import Path
 
+from pipelines.core import names
 from pipelines.core.errors import InputError, command
+from pipelines.core.rows import CONFIGS
 
-DATASETS = ('toy-dogs', 'toy-birds', 'dogs', 'cub')
-PROFILES = ('laptop', 'full')
+PROFILES = sorted(path.stem for path in (CONFIGS / 'profiles').glob('*.mk'))
 
 
 @command
@@ -17,13 +18,13 @@ def main(argv: list[str] | None = None) -> None:
     for name in ('dataset', 'profile', 'raw', 'weights'):
         parser.add_argument(f'--{name}', default='')
     args = parser.parse_args(argv)
-    if args.dataset not in DATASETS:
-        raise InputError('DATASET', expected='one of ' + ', '.join(DATASETS), found=args.dataset,
-                         remedy='e.g. make classify DATASET=cub RAW=/data/CUB_200_2011')
-    toy = args.dataset.startswith('toy-')
-    if args.profile not in PROFILES or (toy and args.profile == 'full'):
-        raise InputError('PROFILE', expected='laptop' if toy else 'laptop or full', found=args.profile,
+    if names.fault(args.dataset) or '/' in args.dataset:
+        raise InputError('DATASET', expected='a word that a folder can have as its name', found=args.dataset,
+                         remedy='e.g. make classify DATASET=mushrooms RAW=/data/mushrooms')
+    if args.profile not in PROFILES:
+        raise InputError('PROFILE', expected=' or '.join(PROFILES), found=args.profile,
                          remedy='leave PROFILE out, or choose one of these')
+    toy = args.dataset.startswith('toy-')
     if not toy and not args.raw:
         raise InputError('RAW', expected=f'the folder of the raw {args.dataset} data', found='nothing',
                          remedy=f'e.g. make classify DATASET={args.dataset} RAW=/data/...')

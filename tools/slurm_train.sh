@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Train one config under Slurm: tools/slurm_train.sh PARTITION CONFIG GPUS [arguments of tools/train.py]
 #
-#   GPUS_PER_NODE=8 tools/slurm_train.sh gpu mm_configs/detect/cub/faster-rcnn_r101_fpn.py 32
+#   GPUS_PER_NODE=8 tools/slurm_train.sh gpu mm_configs/detect/faster-rcnn_r101_fpn.py 32 --dataset cub
 #
 # One torchrun per node (tools/dist_train.sh); SRUN_ARGS goes to srun. Jobs that share a node get other ports.
 set -euo pipefail

@@ -1,11 +1,11 @@
 """Evaluate a trained config on val; on test only when asked, which is for the end: nothing may be chosen by it.
 
-    python tools/test.py mm_configs/classify/cub/resnet50_square.py
-    tools/dist_test.sh mm_configs/detect/cub/rtmdet_tiny.py 8 --model work_dirs/cub/models/detect/rtmdet_tiny/model.pth
+    python tools/test.py resnet50@square --dataset cub
+    tools/dist_test.sh rtmdet_tiny 8 --dataset cub --model work_dirs/cub/models/detect/rtmdet_tiny/model.pth
 
-The stage and the dataset are read from the config's path. OUT gets metrics.json: config, split, images (how many) and
+OUT gets metrics.json: config, split, images (how many) and
 metrics, by the names and in the units of the library. Every image counts once, however many processes share them. The
-table that compares rows on the test split, with intervals, is classify's: make classify ROWS="a.py b.py".
+table that compares rows on the test split, with intervals, is classify's: make classify ROWS="a@square b@square".
 """
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ def main(argv: list[str] | None = None) -> None:
     train.add_arguments(parser)
     parser.add_argument('--model', type=Path,
                         help='model.pth (default: that of tools/train.py, '
-                             'WORK/<dataset>/tries/<stage>/<config>-seed<seed>/model.pth)')
+                             'WORK/DATASET/tries/<stage>/<row>-seed<seed>/model.pth)')
     parser.add_argument('--split', choices=('val', 'test'), default='val', help='(default: val)')
     parser.add_argument('--out', type=Path, help='folder (default: logs/<split> beside the model)')
     args = parser.parse_args(argv)
 
     from pipelines.openmm.engine import threads
     threads.set_threads()
-    data, classes = train.data_of(args.config, args.work)
-    model = args.model or train.default_out(args.config, args.work, args.seed) / 'model.pth'
+    task = train.task_of(args)
+    model = args.model or task.out / 'model.pth'
     if not model.is_file():
         raise InputError(model, expected='trained weights', found='nothing',
-                         remedy=f'python tools/train.py {args.config}, or say --model')
+                         remedy=f'python tools/train.py {args.config} --dataset {args.dataset}, or say --model')
 
-    from pipelines.openmm.engine import config, evaluation, training
+    from pipelines.openmm.engine import evaluation, training
     training.check_gpus(int(os.environ.get('LOCAL_WORLD_SIZE', 1)))
-    cfg = config.load(args.config, data_root=data, num_classes=classes, options=args.cfg_options)
-    evaluation.choose(cfg, args.split, args.config)
+    cfg = task.load(args.cfg_options)
+    evaluation.choose(cfg, args.split, task.row.config)
     if args.check:
         return
     out = args.out or model.parent / manifest.LOGS / args.split
-    images, metrics = evaluation.evaluate(cfg, model, out, title=f'{args.config.stem}: {args.split}')
+    images, metrics = evaluation.evaluate(cfg, model, out, title=f'{task.row.name}: {args.split}')
     if int(os.environ.get('RANK', 0)) == 0:
-        json_files.write(out / 'metrics.json', dict(config=config_files.shown(args.config), split=args.split,
+        json_files.write(out / 'metrics.json', dict(config=config_files.shown(task.row.config), split=args.split,
                                                     images=images, metrics=metrics))
         print(f'{out / "metrics.json"}: {images} images of {args.split}, '
               + ', '.join(f'{name} {value:.4g}' for name, value in metrics.items()))

@@ -1,48 +1,83 @@
-"""Train one mm config by itself, on the data of a dataset whose earlier stages have run.
+"""Train one recipe by itself, on the data of a dataset whose earlier stages have run.
 
-    python tools/train.py mm_configs/classify/cub/mobilenet-v2_square.py --out work_dirs/try/square
-    tools/dist_train.sh mm_configs/detect/cub/faster-rcnn_r101_fpn.py 8
+    python tools/train.py mobilenet-v2@square --dataset cub --out work_dirs/try/square
+    tools/dist_train.sh mm_configs/detect/faster-rcnn_r101_fpn.py 8 --dataset cub
 
-The stage and the dataset are read from the config's path; the config is checked first (tools/lint_configs.py). OUT gets
-model.pth, config.py, metrics.jsonl and logs/ (TensorBoard events, checkpoints). The same command goes on where it was
-interrupted. To compare configs over several seeds on the test split, make them rows of the table:
-make classify ROWS="a.py b.py".
+A recipe is the name of a config in mm_configs/, or the path of one of yours; what a classifier sees stands behind an @
+(pipelines/classify.py --help), full images where nothing does. The config is checked first (tools/lint_configs.py). OUT
+gets model.pth, config.py, metrics.jsonl and logs/ (TensorBoard events, checkpoints). The same command goes on where it
+was interrupted. To compare recipes over several seeds on the test split, make them rows of the table:
+make classify ROWS="a@square b@square".
 """
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.core import coco, files, lineage
+from pipelines.core import coco, files
 from pipelines.core.errors import InputError, command
+from pipelines.core.rows import CONFIGS, Images, Row, recipe
+from pipelines.core.workspace import STAGES, Workspace
 from pipelines.openmm.engine import config_files
 from tools import lint_configs
 
 
-def data_of(config: Path, work: Path) -> tuple[Path, int]:
-    """The data folder of a config, by the stage and dataset in its path, and the number of classes in it."""
-    try:
-        stage, dataset = config.resolve().parts[-3:-1]
-        folder = work / dataset / dict(detect='convert', synth='crop', classify='')[stage]
-    except (KeyError, ValueError):
-        raise InputError(config, expected='a path such as mm_configs/<stage>/<dataset>/<config>.py', found=str(config),
-                         remedy='put the config beside the one it is a child of') from None
-    if stage == 'detect':
-        return folder, len(coco.read(folder / 'train.json').categories)
-    lists = folder if stage == 'synth' else folder / 'crop'
-    return folder, len(lineage.read_list(lists / 'full_train.json')[0])
+@dataclass(frozen=True)
+class Task:
+    """What a command is about.
+
+    Args:
+        row: recipe and images; the images are a classifier's alone.
+        stage: detect, synth or classify.
+        work: WORK/DATASET.
+        seed: of the training.
+    """
+    row: Row
+    stage: str
+    work: Workspace
+    seed: int
+
+    @property
+    def out(self) -> Path:
+        """Where the training lies unless the user says otherwise."""
+        name = self.row.name if self.stage == 'classify' else self.row.config.stem
+        return self.work.tried(self.stage, f'{name}-seed{self.seed}')
+
+    def load(self, options: list[str]):
+        from pipelines.openmm.engine import config
+        train = self.work.folder('convert') / 'train.json'
+        return config.load(self.row.config, data_root=self.work.data(self.stage), images=self.row.images,
+                           num_classes=len(coco.read(train).categories), options=options)
 
 
-def default_out(config: Path, work: Path, seed: int) -> Path:
-    stage, dataset = config.resolve().parts[-3:-1]
-    return work / dataset / 'tries' / stage / f'{config.stem}-seed{seed}'
+def task_of(args: argparse.Namespace) -> Task:
+    """From the arguments of `add_arguments`.
+
+    Raises:
+        InputError: no such recipe, or one that belongs to no stage.
+    """
+    name, _, images = args.config.partition('@')
+    stages = [stage.name for stage in STAGES.values() if stage.trains]
+    if '/' not in name and not name.endswith('.py'):
+        known = [stage for stage in stages if (CONFIGS / stage / f'{name}.py').is_file()]
+        path = recipe(name, known[0] if known else 'classify')
+    else:
+        path = recipe(name, 'classify')
+    for file in reversed(config_files.files(path)):  # itself, then its bases
+        if file.parent.parent == CONFIGS and file.parent.name in stages:
+            return Task(Row(path, Images.parse(images or 'full')), file.parent.name,
+                        Workspace(args.work / args.dataset), args.seed)
+    raise InputError(path, expected='a recipe of mm_configs/{' + ','.join(stages) + '}/, or a child of one',
+                     found='one with other bases', remedy='name a recipe in its _base_')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What tools/train.py and tools/test.py both ask for."""
-    parser.add_argument('config', type=Path, help='an mm config below mm_configs/')
+    parser.add_argument('config', metavar='RECIPE[@IMAGES]', help='a config of mm_configs/, by name or path')
+    parser.add_argument('--dataset', required=True, help='whose data it sees: WORK/DATASET')
     parser.add_argument('--work', type=Path, default=Path('work_dirs'), help='WORK of make (default: work_dirs)')
     parser.add_argument('--seed', type=int, default=0, help='of the training (default: 0)')
     parser.add_argument('--cfg-options', nargs='*', default=[], metavar='KEY=VALUE', help='overrides of config keys')
@@ -53,33 +88,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_arguments(parser)
-    parser.add_argument('--out', type=Path, help='folder (default: WORK/<dataset>/tries/<stage>/<config>-seed<seed>)')
+    parser.add_argument('--out', type=Path, help='folder (default: WORK/DATASET/tries/<stage>/<row>-seed<seed>)')
     args = parser.parse_args(argv)
 
     from pipelines.openmm.engine import threads
     threads.set_threads()
-    data, classes = data_of(args.config, args.work)
-    out = args.out or default_out(args.config, args.work, args.seed)
-    made_from = f'{args.config.name} {config_files.digest(args.config, args.cfg_options)} seed {args.seed}\n'
+    task = task_of(args)
+    out = args.out or task.out
+    made_from = f'{task.row.name} {config_files.digest(task.row.config, args.cfg_options)} seed {args.seed}\n'
     note = out / 'made-from.txt'
     if note.exists() and note.read_text() != made_from:
         raise InputError(out, expected=f'nothing, or a training of {made_from.strip()}', found=note.read_text().strip(),
                          remedy='choose another --out, or remove that folder')
 
-    from pipelines.openmm.engine import config, training
+    from pipelines.openmm.engine import training
     training.check_gpus(int(os.environ.get('LOCAL_WORLD_SIZE', 1)))
     gpus = int(os.environ.get('WORLD_SIZE', 1))
-    convert = args.work / args.config.resolve().parts[-2] / 'convert'
-    if found := lint_configs.findings(args.config, convert, gpus=gpus, classifier_gpus=gpus, options=args.cfg_options):
+    if found := lint_configs.findings(task.row.config, task.work.folder('convert'), gpus=gpus, classifier_gpus=gpus,
+                                      options=args.cfg_options):
         raise lint_configs.FoundError(found)
-    cfg = config.load(args.config, data_root=data, num_classes=classes, options=args.cfg_options)
+    cfg = task.load(args.cfg_options)
     if args.check:
         return
     if int(os.environ.get('RANK', 0)) == 0:  # renamed into place: the other processes read it meanwhile
         out.mkdir(parents=True, exist_ok=True)
         with files.replacing(note) as stream:
             stream.write(made_from)
-    chosen = training.train(cfg, out, seed=args.seed, title=args.config.stem)
+    chosen = training.train(cfg, out, seed=args.seed, title=task.row.name)
     if int(os.environ.get('RANK', 0)) == 0:
         print(f'{out}: ' + (', '.join(f'{name} {value}' for name, value in chosen.items()) or 'trained'))
     training.leave()

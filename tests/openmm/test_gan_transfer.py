@@ -71,7 +71,7 @@ def start(toy_dogs_coco: Path, tmp_path: Path):
 
     crops = tmp_path / 'crop'
     crop(toy_dogs_coco, crops, by_split=parse_boxes('gt'), size=64)
-    leaf = ROOT / 'mm_configs/synth/toy-dogs/biggan-deep_64px.py'
+    leaf = ROOT / 'mm_configs/synth/biggan-deep_64px.py'
 
     def run(iterations: int, **settings: object) -> dict:
         given = tmp_path / 'imagenet.pth'

@@ -32,10 +32,10 @@ PLAIN = 'speed.channels_last=False'
 # Where the config lies, its data below the work folder, what makes it small, its steps, and a convolution to look at.
 # A detector samples proposals by their order: after one step the last bit of a score decides what the next is about.
 STAGES = dict(
-    classify=('classify/toy-dogs/resnet18_square.py', '', ['train_dataloader.batch_size=8', PLAIN, *SGD], 4,
+    classify=('classify/resnet18_64px.py', '', ['train_dataloader.batch_size=8', PLAIN, *SGD], 4,
               'backbone.layer1.0.conv1'),
-    detect=('detect/toy-dogs/faster-rcnn_r18_fpn.py', 'convert', [PLAIN, *SGD], 1, 'backbone.layer1.0.conv1'),
-    synth=('synth/toy-dogs/biggan-deep_64px.py', 'crop', [
+    detect=('detect/faster-rcnn_r18_fpn.py', 'convert', [PLAIN, *SGD], 1, 'backbone.layer1.0.conv1'),
+    synth=('synth/biggan-deep_64px.py', 'crop', [
         PLAIN, 'train_dataloader.batch_size=4', 'model.generator.arch_cfg.in_channels=[64,64,32,16]',
         'model.generator.arch_cfg.out_channels=[64,32,16,8]', 'model.discriminator.base_channels=4'], 4,
         'generator.conv_blocks.1.conv2.conv'))

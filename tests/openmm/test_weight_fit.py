@@ -136,7 +136,7 @@ def test_a_detector_starts_from_coco_but_for_its_classes(toy_dogs_coco, tmp_path
              'val_dataloader.dataset.indices=1', 'train_dataloader.num_workers=0', 'val_dataloader.num_workers=0',
              'train_dataloader.persistent_workers=False', 'val_dataloader.persistent_workers=False',
              'train_dataloader.dataset.pipeline.2.scale=(320,320)', 'val_dataloader.dataset.pipeline.1.scale=(320,320)']
-    cfg = mm.load(ROOT / 'mm_configs/detect/dogs/faster-rcnn_r50_fpn_coco.py', data_root=toy_dogs_coco, num_classes=3,
+    cfg = mm.load(ROOT / 'mm_configs/detect/faster-rcnn_r50_fpn_coco.py', data_root=toy_dogs_coco, num_classes=3,
                   options=small)
     training.train(cfg, tmp_path / 'run', seed=0)
     trained, given = weights.load(tmp_path / 'run/model.pth'), weights.state('faster_rcnn_r50_fpn_coco')

@@ -23,8 +23,8 @@ def leaves() -> dict[str, Path]:
     """By the names it asks for, one leaf."""
     found = {}
     for path in sorted(CONFIGS.glob('*/*/*.py')):
-        if path.parts[-3] != '_base_' and (names := weights.named(path)):
-            found.setdefault(f'{path.parts[-3]}: {", ".join(names)}', path)
+        if (names := weights.named(path)):
+            found.setdefault(f'{path.parts[-2]}: {", ".join(names)}', path)
     return found
 
 
@@ -63,7 +63,7 @@ def test_what_a_config_asks_for_fits(biggan_package, monkeypatch, path):
     monkeypatch.setattr(weights, 'state', state)
     cfg = mm.load(path, data_root=Path('x'), num_classes=7)
     assert config_files.title(path)
-    if path.parts[-3] == 'synth':
+    if path.parts[-2] == 'synth':
         generator = MODELS.build({**cfg.model.generator, 'num_classes': 7, 'init_type': 'N02'})
         gan_transfer.check_settings(generator)
         given = gan_transfer.for_classes(state(cfg.load_from.removeprefix(weights.SCHEME)),

@@ -26,8 +26,8 @@ from pipelines.openmm.engine import threads
 from tools.bench import measure
 
 WARM_UP = 10
-GAN = ('mm_configs/synth/cub/biggan-deep_64px.py', 'crop', 50)  # config, the stage it reads from, iterations
-DETECTOR = ('mm_configs/detect/toy-dogs/faster-rcnn_r18_fpn.py', 'convert', 30)
+GAN = ('mm_configs/synth/biggan-deep_64px.py', 'crop', 50)  # config, the stage it reads from, iterations
+DETECTOR = ('mm_configs/detect/faster-rcnn_r18_fpn.py', 'convert', 30)
 COLUMNS = {'GAN, idle machine': (GAN, False), 'GAN, all cores busy': (GAN, True), 'detector, idle': (DETECTOR, False)}
 
 

@@ -79,15 +79,15 @@ def _sized(scale: int, *, train: int, pad: bool) -> tuple[str, ...]:
 CONFIGS = ROOT / 'mm_configs'
 CASES = dict(
     full=[
-        Case('Faster R-CNN R-101-FPN, 1333x800', CONFIGS / 'detect/dogs/faster-rcnn_r101_fpn.py', 16, 100, 64),
-        Case('BigGAN-deep, 256 px', CONFIGS / 'synth/dogs/biggan-deep_256px.py', 64, 64, 24),
-        Case('ResNet-50, 224 px', CONFIGS / 'classify/dogs/resnet50_square_224px.py', 256, 100, 64),
-        Case('ResNet-50, 448 px', CONFIGS / 'classify/dogs/resnet50-448px_full.py', 64, 100, 64)],
+        Case('Faster R-CNN R-101-FPN, 1333x800', CONFIGS / 'detect/faster-rcnn_r101_fpn.py', 16, 100, 64),
+        Case('BigGAN-deep, 256 px', CONFIGS / 'synth/biggan-deep_256px.py', 64, 64, 24),
+        Case('ResNet-50, 224 px', CONFIGS / 'classify/resnet50_224px.py', 256, 100, 64),
+        Case('ResNet-50, 448 px', CONFIGS / 'classify/resnet50-448px.py', 64, 100, 64)],
     small=[
-        Case('Faster R-CNN R-50-FPN, 160 px', CONFIGS / 'detect/dogs/faster-rcnn_r50_fpn.py', 2, 3, 1,
+        Case('Faster R-CNN R-50-FPN, 160 px', CONFIGS / 'detect/faster-rcnn_r50_fpn.py', 2, 3, 1,
              _sized(160, train=2, pad=False)),
-        Case('BigGAN-deep, 64 px', CONFIGS / 'synth/dogs/biggan-deep_64px.py', 8, 8, 2),
-        Case('ResNet-50, 64 px', CONFIGS / 'classify/dogs/resnet50_square_224px.py', 16, 12, 3,
+        Case('BigGAN-deep, 64 px', CONFIGS / 'synth/biggan-deep_64px.py', 8, 8, 2),
+        Case('ResNet-50, 64 px', CONFIGS / 'classify/resnet50_224px.py', 16, 12, 3,
              _sized(64, train=1, pad=True))])
 PHASES = dict(train='training', infer='inference')
 # Images per second asked of one GPU, by a part of its name.

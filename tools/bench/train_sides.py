@@ -25,7 +25,7 @@ STOCK = {
     'faster-rcnn_r101_fpn': 'mmdet::faster_rcnn/faster-rcnn_r101_fpn_1x_coco.py',
     'faster-rcnn_r50_fpn': 'mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py',
     'resnet50-448px': 'mmpretrain::resnet/resnet50_8xb8_cub.py',
-    'resnet50_': 'mmpretrain::resnet/resnet50_8xb32_in1k.py',
+    'resnet50': 'mmpretrain::resnet/resnet50_8xb32_in1k.py',
     'resnext101-32x8d': 'mmpretrain::resnext/resnext101-32x8d_8xb32_in1k.py',
     'biggan-deep': 'mmagic::biggan/biggan_ajbrock-sn_8xb32-1500kiters_imagenet1k-128x128.py'}
 
@@ -37,10 +37,10 @@ def stage_of(leaf: Path) -> str:
         InputError: not a path below mm_configs/.
     """
     parts = leaf.resolve().parts
-    if len(parts) < 3 or parts[-3] not in DATA or not leaf.is_file():
-        raise InputError(leaf, expected='a file mm_configs/<stage>/<dataset>/<config>.py', found=str(leaf),
+    if len(parts) < 3 or parts[-3] != 'mm_configs' or parts[-2] not in DATA or not leaf.is_file():
+        raise InputError(leaf, expected='a file mm_configs/<stage>/<recipe>.py', found=str(leaf),
                          remedy='give a config below mm_configs/')
-    return parts[-3]
+    return parts[-2]
 
 
 def stock_of(leaf: Path) -> str:
@@ -68,10 +68,10 @@ def draw(work: Path, count: int, crop_size: int) -> None:
     measure.run('pipelines.crop', '--coco', work / 'convert', '--out', work / 'crop', '--boxes', 'gt',
                 '--size', crop_size)
     classes, rows = lineage.read_list(work / 'crop' / 'square_train.json')
-    (work / 'synth').mkdir()
+    (work / 'synth/crops').mkdir(parents=True)
     for number in range(4):
-        (work / 'synth' / f'{number}').symlink_to(work / 'crop')
-    lineage.write_list(work / 'synth' / 'train.json', classes, [
+        (work / 'synth/crops' / f'{number}').symlink_to(work / 'crop')
+    lineage.write_list(work / 'synth/crops/train.json', classes, [
         dict(row, img_path=f'{number}/{row["img_path"]}', box_source='synthetic') for number in range(4)
         for row in rows])
     for split in ('train', 'val'):

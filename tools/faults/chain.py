@@ -52,18 +52,18 @@ STAGES = dict(
                  '--seed 1 --model-dir {}/models/other', workers='--gpus'),
     crop=Stage('pipelines.crop', 'crop', ('convert',), '--coco {}/convert --boxes gt --out {}/crop', '--size 128',
                workers='--workers', again=2 * 250),
-    synth=Stage('pipelines.synth', 'synth', ('crop', 'configs', 'models'),
-                '--crops {}/crop --out {}/synth --config {}/configs/synth.py --images-per-class 16 --batch 1 '
+    synth=Stage('pipelines.synth', 'synth/synth', ('crop', 'configs', 'models'),
+                '--crops {}/crop --out {}/synth/synth --config {}/configs/synth.py --images-per-class 16 --batch 1 '
                 '--standing-batches 1 --classifier-steps 2', '--images-per-class 6', workers='--gpus', again=4))
 
 # Children of the toys' configs that train for one iteration, or one epoch where that is one.
 CONFIGS = dict(
-    detect=('detect/toy-dogs/faster-rcnn_r18_fpn.py',
+    detect=('detect/faster-rcnn_r18_fpn.py',
             'train_cfg = dict(max_epochs=1, val_interval=1)\ntrain_dataloader = dict(dataset=dict(indices=4))\n'),
-    synth=('synth/toy-dogs/biggan-deep_64px.py',
+    synth=('synth/biggan-deep_64px.py',
            'train_cfg = dict(max_iters=1)\ndefault_hooks = dict(logger=dict(interval=1))\n'),
-    full=('classify/toy-dogs/resnet18_full.py', 'train_cfg = dict(max_epochs=1, val_interval=1)\n'),
-    square_synth=('classify/toy-dogs/resnet18_square_synth.py', 'train_cfg = dict(max_epochs=1, val_interval=1)\n'))
+    plain=('classify/resnet18_64px.py', 'train_cfg = dict(max_epochs=1, val_interval=1)\n'),
+    mixed=('classify/resnet18_64px.py', 'train_cfg = dict(max_epochs=1, val_interval=1)\n'))
 
 
 def write_configs(folder: Path) -> None:

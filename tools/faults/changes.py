@@ -24,13 +24,19 @@ COMMANDS = {
     'detect': STAGES['detect'].arguments,
     'crop': '--coco {}/convert --detections {}/detect/detections.json --out {}/crop --size 64',
     'synth': STAGES['synth'].arguments,
-    'classify': '--data {} --out {}/classify --rows {}/configs/full.py {}/configs/square_synth.py --seeds 0 --jobs 1',
+    'classify': '--data {} --out {}/classify --rows {}/configs/plain.py@full {}/configs/mixed.py@square+synth --seeds 0 --jobs 1',
     'report': '--work {} --out {}/report'}
 
 _COCO = [f'convert/{split}.json' for split in SPLITS] + ['raw/Images']
 _GAN = ['crop/square', 'crop/square_train.json']
-_RUNS = ['models/classify/full-seed0', 'models/classify/square_synth-seed0']
-_MODELS = ['models/detect/detect', 'models/synth/synth', *_RUNS]
+_PLAIN, _MIXED = 'plain@full-seed0', 'mixed@square+synth-seed0'
+_MODELS = ['models/detect/detect', 'models/synth/synth', *(f'models/classify/{run}' for run in (_PLAIN, _MIXED))]
+
+
+def _trained(run: str) -> list[str]:
+    return [f'models/classify/{run}/{name}' for name in ('model.pth', 'config.py')]
+
+
 READS = {
     'convert': ['raw/Images', 'raw/Annotation', 'raw/lists'],
     'detect: train': _COCO,
@@ -38,15 +44,18 @@ READS = {
     'crop': [*_COCO, 'detect/detections.json'],
     'synth: train': _GAN,
     'synth': [*_GAN, 'crop/square_val.json', 'models/synth/synth/model.pth'],
-    'classify: full-seed0': [f'crop/full_{split}.json' for split in SPLITS] + ['raw/Images'],
-    'classify: square_synth-seed0': ['crop/square', *(f'crop/square_{split}.json' for split in SPLITS),
-                                     'synth/train.json', 'synth/images'],
-    'classify': [f'{run}/test.json' for run in _RUNS],
-    'report': [*(f'{stage}/manifest.json' for stage in ('convert', 'detect', 'crop', 'synth', 'classify')),
+    f'classify: {_PLAIN}': ['crop/full_train.json', 'crop/full_val.json', 'raw/Images'],
+    f'classify: {_PLAIN} on test': ['crop/full_test.json', 'raw/Images', *_trained(_PLAIN)],
+    f'classify: {_MIXED}': ['crop/square', 'crop/square_train.json', 'crop/square_val.json', 'synth/synth/train.json',
+                            'synth/synth/images'],
+    f'classify: {_MIXED} on test': ['crop/square', 'crop/square_test.json', *_trained(_MIXED)],
+    'classify': [path for run in (_PLAIN, _MIXED)
+                 for path in (f'models/tested/{run}/test.json', f'models/classify/{run}/val.json')],
+    'report': [*(f'{stage}/manifest.json' for stage in ('convert', 'detect', 'crop', 'synth/synth', 'classify')),
                *(f'{model}/{name}' for model in _MODELS for name in ('metrics.jsonl', 'config.py', 'manifest.json')),
-               'convert/summary.json', 'detect/metrics.json', 'crop/summary.json', 'synth/metrics.json',
+               'convert/summary.json', 'detect/metrics.json', 'crop/summary.json', 'synth/synth/metrics.json',
                'classify/table.json', *(f'detect/sheet_{kind}.jpg' for kind in ('best', 'worst')),
-               *(f'synth/grid_{kind}.jpg' for kind in ('real', 'synthetic')),
+               *(f'synth/synth/grid_{kind}.jpg' for kind in ('real', 'synthetic')),
                *(f'crop/{kind}_{split}.json' for kind in ('full', 'box', 'square') for split in SPLITS)]}
 
 Edit = Callable[[Path, random.Random], None]
@@ -103,8 +112,8 @@ CHANGES = [
         ('crop/square/*/*.jpg', 'crop', _DENSITY),
         ('crop/box_test.json', 'crop', rb'\d'),
         ('models/synth/synth/config.py', 'synth: train', rb'\d'),
-        ('synth/images/*/*.jpg', 'synth', _DENSITY),
-        ('models/classify/full-seed0/test.json', 'classify: full-seed0', rb'\d'),
+        ('synth/synth/images/*/*.jpg', 'synth', _DENSITY),
+        (f'models/tested/{_PLAIN}/test.json', f'classify: {_PLAIN} on test', rb'\d'),
         ('classify/table.json', 'classify', rb'\d'),
         ('report/index.html', 'report', b'<body'))),
     *(Change(f'{stage} {words}', direct, more={stage: words}) for stage, words, direct in (
@@ -113,7 +122,7 @@ CHANGES = [
         ('synth', '--images-per-class 9', ('synth',)))),
     *(Change(f'a key of the config of {config}', direct, line(config, key)) for config, key, direct in (
         ('detect', _LR, _DETECT), ('synth', 'train_dataloader = dict(batch_size=4)', _SYNTH),
-        ('full', _LR, ('classify: full-seed0',)), ('square_synth', _LR, ('classify: square_synth-seed0',)))),
+        ('plain', _LR, (f'classify: {_PLAIN}',)), ('mixed', _LR, (f'classify: {_MIXED}',)))),
     Change('a comment in a config', edit=line('detect', '# the learning rate stays'))]
 
 

@@ -1,5 +1,9 @@
-"""Full images; children take box crops, square crops, and square crops with synthetic images."""
+"""Images of one kind of crop: `full`, `box`, `square`, ... as a row of the table says behind its @.
+
+`FGIC_IMAGES` carries the kind; without it, full images. Synthetic images are added when the row is loaded.
+"""
 data_root = '{{$FGIC_DATA_ROOT:work_dirs/dogs}}'
+kind = '{{$FGIC_IMAGES:full}}'
 
 train_pipeline = [
     dict(type='LoadImageFromFile'),
@@ -15,17 +19,17 @@ test_pipeline = [
 train_dataloader = dict(
     batch_size=32, num_workers=16, persistent_workers=True, pin_memory=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(type='BaseDataset', data_root=data_root, ann_file='crop/full_train.json', data_prefix='crop',
+    dataset=dict(type='BaseDataset', data_root=data_root, ann_file=f'crop/{kind}_train.json', data_prefix='crop',
                  pipeline=train_pipeline))
 val_dataloader = dict(
     batch_size=64, num_workers=16, persistent_workers=True, pin_memory=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(type='BaseDataset', data_root=data_root, ann_file='crop/full_val.json', data_prefix='crop',
+    dataset=dict(type='BaseDataset', data_root=data_root, ann_file=f'crop/{kind}_val.json', data_prefix='crop',
                  pipeline=test_pipeline))
 test_dataloader = dict(
     batch_size=64, num_workers=16, persistent_workers=True, pin_memory=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(type='BaseDataset', data_root=data_root, ann_file='crop/full_test.json', data_prefix='crop',
+    dataset=dict(type='BaseDataset', data_root=data_root, ann_file=f'crop/{kind}_test.json', data_prefix='crop',
                  pipeline=test_pipeline))
 val_evaluator = dict(type='Accuracy', topk=(1,))
 test_evaluator = val_evaluator

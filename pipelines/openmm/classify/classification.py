@@ -37,12 +37,13 @@ class WithSynthetic(ConcatDataset):
         super().__init__([originals, drawn], ignore_keys='categories', **kwargs)  # only crop's lists have those
 
 
-def predict(cfg: Config, state: dict[str, torch.Tensor]) -> np.ndarray:
-    """Softmax scores (N, C) of the images of the config's test list, in its order.
+def predict(cfg: Config, state: dict[str, torch.Tensor], split: str = 'test') -> np.ndarray:
+    """Softmax scores (N, C) of the images of a split's list, in its order.
 
     Args:
         cfg: a classifier's config.
         state: the trained weights.
+        split: val or test.
     """
     import numpy as np
     import torch
@@ -57,7 +58,7 @@ def predict(cfg: Config, state: dict[str, torch.Tensor]) -> np.ndarray:
     model = model.to(device()).eval()
     with torch.inference_mode(), repeatable(tf32=True):
         return np.stack([sample.pred_score.float().cpu().numpy()
-                         for batch in Runner.build_dataloader(speed.loader(cfg.test_dataloader))
+                         for batch in Runner.build_dataloader(speed.loader(cfg[f'{split}_dataloader']))
                          for sample in model.test_step(batch)])
 
 

@@ -5,6 +5,7 @@ defaults, so that it also works with the libraries' own tools:
 
     data_root = '{{$FGIC_DATA_ROOT:work_dirs/dogs/crop}}'
     num_classes = {{'$FGIC_NUM_CLASSES:120'}}
+    ann_file = 'crop/{{$FGIC_IMAGES:full}}_train.json'
 """
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.core.errors import InputError
+from pipelines.core.rows import FULL, Images
 from pipelines.openmm.engine import config_lines
 from pipelines.openmm.engine.config_files import COMPARED_WITH
 
@@ -42,13 +44,15 @@ def _read_model_indices_once() -> None:
     utils.load = functools.cache(utils.load)
 
 
-def load(path: Path, *, data_root: Path, num_classes: int, options: Sequence[str] = ()) -> Config:
+def load(path: Path, *, data_root: Path, num_classes: int, images: Images = FULL, options: Sequence[str] = ()
+         ) -> Config:
     """Parse a config for the data at hand and import the library it names in ``default_scope``.
 
     Args:
         path: the config file.
         data_root: the folder the config's file names are relative to.
         num_classes: of the data; the config's own must agree wherever it says one.
+        images: that a classifier sees.
         options: ``key.of.config=value`` overrides, as in ``--cfg-options``.
     Raises:
         InputError: an unreadable config, or one that does not fit the data.
@@ -60,7 +64,8 @@ def load(path: Path, *, data_root: Path, num_classes: int, options: Sequence[str
 
     _read_model_indices_once()
     MMLogger.get_current_instance().setLevel('WARNING')  # or it prints every variable it substitutes
-    with _environment(FGIC_DATA_ROOT=str(data_root), FGIC_NUM_CLASSES=str(num_classes)):
+    with _environment(FGIC_DATA_ROOT=str(data_root), FGIC_NUM_CLASSES=str(num_classes),
+                      FGIC_IMAGES=images.kind):
         try:
             cfg = Config.fromfile(str(path), lazy_import=False)
         except (OSError, SyntaxError, KeyError, AttributeError, NameError, TypeError) as error:
@@ -72,10 +77,22 @@ def load(path: Path, *, data_root: Path, num_classes: int, options: Sequence[str
         if not separator:
             raise InputError('--cfg-options', expected='key=value', found=option, remedy='e.g. train_cfg.max_epochs=3')
         overrides[key] = DictAction._parse_iterable(value)
+    if images.generator:
+        cfg.train_dataloader.dataset = _with_synthetic(cfg.train_dataloader.dataset, images)
     cfg.merge_from_dict(overrides)
     check_num_classes(cfg, path, 1 if cfg.get('class_agnostic') else num_classes)
     scope.enter(cfg.default_scope)
     return cfg
+
+
+def _with_synthetic(real: dict, images: Images) -> dict:
+    """A dataset with a generator's images beside its own, loaded in the same way."""
+    own = real
+    while 'ann_file' not in own and 'dataset' in own:  # wrappers
+        own = own['dataset']
+    folder = f'synth/{images.generator}'
+    return dict(type='WithSynthetic', ratio=images.percent / 100, real=real,
+                synthetic=dict(own, ann_file=f'{folder}/train.json', data_prefix=folder))
 
 
 def walk(node: Any, where: str = '') -> Iterator[tuple[str, Any]]:

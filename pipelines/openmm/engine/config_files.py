@@ -8,6 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from pipelines.core.errors import InputError
+from pipelines.core.workspace import Workspace
 
 COMPARED_WITH = 'compared_with'
 
@@ -105,12 +106,14 @@ def digest(path: Path, options: list[str] | None = None, *, unread: Collection[s
 def add_arguments(parser: argparse.ArgumentParser, stage: str) -> None:
     """What every stage that trains one config asks for; `model_dir` reads it."""
     parser.add_argument('--model-dir', type=Path,
-                        help=f'for what training leaves (default: OUT/../models/{stage}/CONFIG)')
-    parser.add_argument('--config', type=Path, required=True, help=f'mm config, e.g. mm_configs/{stage}/dogs/...')
+                        help=f'for what training leaves (default: OUT/../models/{stage}/RECIPE)')
+    parser.add_argument('--config', required=True, metavar='RECIPE',
+                        help=f'name of a config in mm_configs/{stage}, or the path of one')
     parser.add_argument('--seed', type=int, default=0, help='(default: 0)')
     parser.add_argument('--gpus', type=int, default=1, help='processes to work with (default: 1)')
     parser.add_argument('--cfg-options', nargs='*', default=[], metavar='KEY=VALUE', help='overrides of config keys')
 
 
-def model_dir(args: argparse.Namespace, stage: str) -> Path:
-    return args.model_dir or args.out.absolute().parent / 'models' / stage / args.config.stem
+def model_dir(args: argparse.Namespace, work: Path, stage: str) -> Path:
+    """Where a training lies, by the arguments of `add_arguments`."""
+    return args.model_dir or Workspace(work).model(stage, Path(args.config).stem)

@@ -1,9 +1,0 @@
-"""ConvNeXt-B (Liu et al. 2022, arXiv 2201.03545); weights from ImageNet-22k, tuned on -1k; no mixing of images."""
-_base_ = 'mmpretrain::_base_/models/convnext/convnext-base.py'
-
-default_scope = 'mmpretrain'
-model = dict(
-    data_preprocessor=dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True),
-    backbone=dict(drop_path_rate=0.2, init_cfg=dict(
-        type='Pretrained', checkpoint='weights://convnext_base_in22k', prefix='backbone')),
-    train_cfg=None)

@@ -1,9 +1,0 @@
-"""Square crops, 224 px.
-
-Fitted into 224 x 224 instead of 512 x 512. Expected: not measured here.
-"""
-_base_ = './resnet50_square.py'
-compared_with = 'resnet50_square'
-_base_.train_dataloader.dataset.pipeline[1].scale = _base_.train_dataloader.dataset.pipeline[2].size = (224, 224)
-_base_.val_dataloader.dataset.pipeline[1].scale = _base_.val_dataloader.dataset.pipeline[2].size = (224, 224)
-_base_.test_dataloader.dataset.pipeline[1].scale = _base_.test_dataloader.dataset.pipeline[2].size = (224, 224)

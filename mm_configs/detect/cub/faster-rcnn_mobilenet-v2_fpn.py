@@ -1,6 +1,0 @@
-"""CUB-200-2011: Faster R-CNN with MobileNetV2-FPN at 320 px, for a CPU; backbone from ImageNet weights.
-
-Measured: docs/benchmarks.md. Command:  make detect DATASET=cub RAW=... WEIGHTS=... PROFILE=laptop
-"""
-_base_ = ['../../_base_/models/faster-rcnn_mobilenet-v2_fpn_imagenet.py', '../../_base_/datasets/coco_320px.py',
-          '../../_base_/schedules/detect_laptop.py', '../../_base_/runtime/detect.py']

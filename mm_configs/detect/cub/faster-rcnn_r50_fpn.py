@@ -1,7 +1,0 @@
-"""CUB-200-2011: Faster R-CNN R-50-FPN, 1x, 1333x800 (Ren et al. 2015; Lin et al. 2017).
-
-Expected: not measured here. On COCO, 80 classes, mmdet's gives 37.4 AP.
-Command:  make detect DATASET=cub RAW=... DETECT_CONFIG=mm_configs/detect/cub/faster-rcnn_r50_fpn.py
-"""
-_base_ = ['../../_base_/models/faster-rcnn_r50_fpn.py', '../../_base_/datasets/coco.py',
-          '../../_base_/schedules/detect_1x.py', '../../_base_/runtime/detect_full.py']

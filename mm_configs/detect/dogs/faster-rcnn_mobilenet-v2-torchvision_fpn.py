@@ -1,8 +1,0 @@
-"""Stanford Dogs: as faster-rcnn_mobilenet-v2_fpn.py, but from torchvision's weights, which are downloaded.
-
-Expected: not measured here. Command:  make detect DATASET=dogs RAW=... PROFILE=laptop
-"""
-_base_ = './faster-rcnn_mobilenet-v2_fpn.py'
-model = dict(
-    data_preprocessor=dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]),
-    backbone=dict(init_cfg=dict(checkpoint='weights://mobilenet_v2_torchvision')))

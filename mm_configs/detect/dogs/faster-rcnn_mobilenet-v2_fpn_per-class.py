@@ -1,6 +1,0 @@
-"""Stanford Dogs: one detector class per fine class instead of one for all. An ablation."""
-_base_ = './faster-rcnn_mobilenet-v2_fpn.py'
-class_agnostic = False
-model = dict(roi_head=dict(bbox_head=dict(num_classes={{'$FGIC_NUM_CLASSES:120'}})))
-train_dataloader, val_dataloader, test_dataloader = [dict(dataset=dict(class_agnostic=False))] * 3
-val_evaluator, test_evaluator = [dict(class_agnostic=False)] * 2

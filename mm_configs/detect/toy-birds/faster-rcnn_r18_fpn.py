@@ -1,6 +1,0 @@
-"""Toy birds: Faster R-CNN with a thin ResNet-18-FPN at 160 px, from scratch, for a CPU in minutes.
-
-Measured: docs/benchmarks.md. Command:  make detect DATASET=toy-birds
-"""
-_base_ = ['../../_base_/models/faster-rcnn_r18_fpn.py', '../../_base_/datasets/coco_160px.py',
-          '../../_base_/schedules/detect_toy.py', '../../_base_/runtime/detect.py']

@@ -1,0 +1,129 @@
+"""Rows of the table: a recipe and the images that it sees, as in ``resnet50@square+biggan-deep_64px``.
+
+    RECIPE@KIND[+GENERATOR[-xNN]]
+
+RECIPE is the name of a config in mm_configs/classify, or the path of one of your own. KIND is a kind of crop: full, box,
+square, square-m30, square-gt, ... GENERATOR is a result of synth, whose images are added in training: as many as there
+are real ones, or NN % as many. A recipe alone sees full images.
+"""
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+
+from pipelines.core.errors import InputError
+
+CONFIGS = Path(__file__).resolve().parents[2] / 'mm_configs'
+_EXAMPLE = 'RECIPE@IMAGES, e.g. resnet50@square or resnet50@square+biggan-deep_256px'
+_KIND = re.compile(r'(?P<shape>full|box|square)(?:-m(?P<margin>\d{1,3}))?(?P<gt>-gt)?\Z')
+_WORDS = dict(full='full images', box='box crops', square='square crops')
+
+
+@dataclass(frozen=True)
+class Images:
+    """What a row sees.
+
+    Args:
+        kind: of crop, as spelt.
+        generator: whose images are added in training; None: nobody's.
+        percent: synthetic images for 100 real ones.
+    """
+    kind: str = 'full'
+    generator: str | None = None
+    percent: int = 100
+
+    @classmethod
+    def parse(cls, text: str) -> Images:
+        """From what stands behind the @.
+
+        Raises:
+            InputError: another spelling.
+        """
+        kind, plus, generator = text.partition('+')
+        if not _KIND.match(kind) or plus and not re.fullmatch(r'[\w.-]+', generator):
+            raise InputError(f'images {text!r}', expected='KIND or KIND+GENERATOR, where KIND is full, box or square, '
+                             'with -mNN (margin in percent) and -gt (annotated boxes) behind it', found=text,
+                             remedy=f'write {_EXAMPLE}')
+        name, share, percent = generator.rpartition('-x')
+        if share and percent.isdigit() and int(percent):
+            return cls(kind, name, int(percent))
+        return cls(kind, generator or None)
+
+    def __str__(self) -> str:
+        share = '' if self.percent == 100 else f'-x{self.percent}'
+        return self.kind + (f'+{self.generator}{share}' if self.generator else '')
+
+    @property
+    def words(self) -> str:
+        """As in ``square crops, margin 30 % + biggan-deep_64px``."""
+        parts = _KIND.match(self.kind)
+        text = _WORDS[parts['shape']] + (f', margin {int(parts["margin"])} %' if parts['margin'] else '') + (
+            ', annotated boxes' if parts['gt'] else '')
+        share = '' if self.percent == 100 else f' ({self.percent} % as many)'
+        return text + (f' + {self.generator}{share}' if self.generator else '')
+
+    def lists(self, splits: Sequence[str] = ('train', 'val', 'test')) -> list[str]:
+        """The annotation lists, relative to WORK/DATASET."""
+        found = [f'crop/{self.kind}_{split}.json' for split in splits]
+        return found + [f'synth/{self.generator}/train.json'] * (self.generator is not None and 'train' in splits)
+
+    def simpler(self) -> Iterator[Images]:
+        """What this is a change of, nearest first: without more or fewer synthetic images, without any, of plain crops,
+        of full images."""
+        if self.generator and self.percent != 100:
+            yield replace(self, percent=100)
+        if self.generator:
+            yield Images(self.kind)
+        shape = _KIND.match(self.kind)['shape']
+        for kind in dict.fromkeys((shape, 'full')):
+            if kind != self.kind:
+                yield Images(kind)
+
+
+FULL = Images()
+
+
+@dataclass(frozen=True)
+class Row:
+    """Args:
+        config: the recipe's file.
+        images: what it sees.
+    """
+    config: Path
+    images: Images
+
+    @classmethod
+    def parse(cls, text: str, stage: str = 'classify') -> Row:
+        """From a word of ROWS.
+
+        Raises:
+            InputError: another spelling, or no such recipe.
+        """
+        recipe_name, _, images = text.partition('@')
+        if not recipe_name or '@' in images:
+            raise InputError(f'row {text!r}', expected=_EXAMPLE, found=text, remedy='correct ROWS (--rows)')
+        return cls(recipe(recipe_name, stage), Images.parse(images or 'full'))
+
+    @property
+    def name(self) -> str:
+        return f'{self.config.stem}@{self.images}'
+
+
+def recipe(name: str, stage: str) -> Path:
+    """The config of a name in mm_configs/<stage>, or of a path.
+
+    Raises:
+        InputError: there is none.
+    """
+    path = Path(name)
+    if '/' not in name and path.suffix != '.py':
+        path = CONFIGS / stage / f'{name}.py'
+    if path.is_file():
+        return path
+    known = sorted(file.stem for file in (CONFIGS / stage).glob('*.py'))
+    near = get_close_matches(path.stem, known, 3, 0.5) or known[:3]
+    raise InputError(f'recipe {name}', expected=f'a config in mm_configs/{stage}, or the path of one', found='nothing',
+                     remedy=f'did you mean {" or ".join(near)}? All of them: ls mm_configs/{stage}')

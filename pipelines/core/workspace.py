@@ -1,0 +1,69 @@
+"""Where results lie: the stages, what each needs, and the paths of a WORK/DATASET folder. The one place that knows."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage.
+
+    Args:
+        name: of its make target and its folder.
+        module: that runs it: ``python -m MODULE``.
+        needs: stages whose results it reads.
+        result: the file in its folder that says that it has run.
+        writes: what else is in its folder, with what each file is; ``*`` stands for a name.
+        trains: it leaves trainings in ``models/<name>/``.
+        several: it has a folder of its own for every recipe: ``<name>/<recipe>/``.
+    """
+    name: str
+    module: str
+    needs: tuple[str, ...]
+    result: str
+    writes: tuple[tuple[str, str], ...] = ()
+    trains: bool = False
+    several: bool = False
+
+
+STAGES = {stage.name: stage for stage in (
+    Stage('convert', 'data_converters.convert', (), 'summary.json', (
+        ('{train,val,test}.json', 'COCO instances'), ('images', 'a link to the images'),
+        ('quarantine.json', 'damaged images, left out'))),
+    Stage('detect', 'pipelines.detect', ('convert',), 'metrics.json', (
+        ('detections.json', 'COCO results of all images'), ('sheet_{best,worst}.jpg', 'pictures')), trains=True),
+    Stage('crop', 'pipelines.crop', ('convert', 'detect'), 'summary.json', (
+        ('*_{train,val,test}.json', 'lists of a kind of crop, with lineage'), ('*', 'the crops of a kind'))),
+    Stage('synth', 'pipelines.synth', ('crop',), 'metrics.json', (
+        ('train.json', 'list of the synthetic images, with lineage'), ('images/*/*', 'class/seed'),
+        ('grid_{real,synthetic}.jpg', 'pictures')), trains=True, several=True),
+    Stage('classify', 'pipelines.classify', ('crop', 'synth'), 'table.json', (
+        ('table.txt', 'the table as text'), ('predictions/*', 'of each run on test')), trains=True),
+    Stage('report', 'pipelines.report', ('convert', 'detect', 'crop', 'synth', 'classify'), 'index.html'))}
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The paths of one dataset's results.
+
+    Args:
+        root: WORK/DATASET.
+    """
+    root: Path
+
+    def folder(self, stage: str, recipe: str = '') -> Path:
+        """Of a stage's result; of one recipe, where the stage has several."""
+        return self.root / stage / recipe if STAGES[stage].several else self.root / stage
+
+    def model(self, stage: str, name: str) -> Path:
+        """Of a training."""
+        return self.root / 'models' / stage / name
+
+    def tried(self, stage: str, name: str) -> Path:
+        """Of a training by tools/train.py, which no table shows."""
+        return self.root / 'tries' / stage / name
+
+    def data(self, stage: str) -> Path:
+        """What the file names in a stage's configs are relative to (their ``data_root``)."""
+        return self.root / dict(detect='convert', synth='crop', classify='')[stage]

@@ -1,0 +1,224 @@
+"""A training as the unit: a row of the table and a seed, trained once, and read on the test split when it is asked for.
+
+    models/classify/<row>-seed<k>/   model.pth, config.py, metrics.jsonl, val.json, logs/ (TensorBoard, checkpoints)
+    models/tested/<row>-seed<k>/     test.json
+
+Training depends on what it may see: the lists and images of train and val. The test split is a result of its own, so
+other test images do not train anything again.
+"""
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.core import lineage, manifest
+from pipelines.core.errors import InputError
+from pipelines.core.rows import Row
+from pipelines.openmm.engine import config_files
+
+PACKAGES = ('torch', 'onedl-mmengine', 'onedl-mmpretrain')
+_LINKED = {'crop/full': 'convert/images'}  # a link: its files are recorded as what crop read
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training.
+
+    Args:
+        work: WORK/DATASET.
+        row: of the table.
+        seed: of the training.
+        models: folder of the runs.
+        options: ``key=value`` overrides of the config.
+    """
+    work: Path
+    row: Row
+    seed: int
+    models: Path
+    options: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return f'{self.row.name}-seed{self.seed}'
+
+    @property
+    def folder(self) -> Path:
+        return self.models / self.name
+
+    @property
+    def tested(self) -> Path:
+        return self.models.parent / 'tested' / self.name
+
+    def parameters(self) -> dict:
+        return dict(config=config_files.shown(self.row.config), images=str(self.row.images), seed=self.seed,
+                    config_sha256=config_files.digest(self.row.config, list(self.options)))
+
+    def load(self):
+        from pipelines.openmm.engine import config as mm
+        from pipelines.openmm.engine import threads
+        threads.set_threads()
+        return mm.load(self.row.config, data_root=self.work, num_classes=len(self.rows('test')[0]),
+                       images=self.row.images, options=self.options)
+
+    def rows(self, split: str) -> tuple[list[str], list[dict]]:
+        """Class names and rows of the real images of a split."""
+        return lineage.read_list(self.work / self.row.images.lists([split])[0])
+
+    def inputs(self, *splits: str) -> dict[str, Path | dict]:
+        """Lists of these splits, and the folders of their images, as the stages recorded them.
+
+        Raises:
+            InputError: a list or folder is not there.
+        """
+        lists = self.row.images.lists(splits)
+        folders = {f'{name.rpartition("/")[0]}/images' if name.startswith('synth/') else name.rsplit('_', 1)[0]
+                   for name in lists}
+        inputs: dict[str, Path | dict] = {name: self.work / name for name in lists}
+        for name in sorted({_LINKED.get(folder, folder) for folder in folders}):
+            stage, _, rest = name.rpartition('/') if name != 'convert/images' else ('crop', '', name)
+            inputs[name] = manifest.recorded(self.work / stage).get(rest)
+        missing = [name for name, found in inputs.items()
+                   if found is None or isinstance(found, Path) and not found.exists()]
+        if missing:
+            raise InputError(self.work / missing[0], expected=f'what the row {self.row.name} sees', found='nothing',
+                             remedy=f'make {missing[0].split("/")[0]} first, or correct what stands behind the @')
+        return inputs
+
+    def training(self) -> Result:
+        from pipelines.openmm.weights import loading as weights
+        return Result(self.folder, f'classify: {self.name}', self.parameters(),
+                      {**weights.check(self.row.config), **self.inputs('train', 'val')})
+
+    def testing(self) -> Result:
+        return Result(self.tested, f'classify: {self.name} on test', dict(row=self.row.name, seed=self.seed),
+                      {**self.inputs('test'), 'model.pth': self.folder / 'model.pth',
+                       'config.py': self.folder / 'config.py'})
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `manifest.produce` is told of a folder."""
+    folder: Path
+    stage: str
+    parameters: dict
+    inputs: dict[str, Path | dict]
+
+    def is_current(self) -> bool:
+        return manifest.is_current(self.folder, self.stage, self.parameters, self.inputs, packages=PACKAGES)
+
+    def produce(self, build: Callable[[Path], None], *, resume: bool = False) -> bool:
+        return manifest.produce(self.folder, self.stage, self.parameters, self.inputs, build, packages=PACKAGES,
+                                resume=resume)
+
+
+def train(run: Run) -> None:
+    """Train one run, its epoch chosen on val, and predict val with it; or find it up to date."""
+    result = run.training()
+
+    def build(folder: Path) -> None:
+        from pipelines.openmm.classify import classification
+        from pipelines.openmm.engine import training
+        cfg = run.load()
+        test_ids = {row['image_id'] for row in run.rows('test')[1]}
+        for name in run.row.images.lists(['train']):
+            lineage.check_training_list(run.work / name, test_ids)
+        chosen = training.train(cfg, folder, seed=run.seed, title=f'[classify] {run.name}')
+        _predict(run, 'val', folder / 'model.pth', folder, best_epoch=chosen.get('best_epoch'),
+                 train_images=classification.train_images(cfg))
+
+    result.produce(build, resume=True)
+
+
+def test(run: Run) -> None:
+    """Read the test split with a trained run; or find it up to date."""
+    run.testing().produce(lambda folder: _predict(run, 'test', run.folder / 'model.pth', folder))
+
+
+def _predict(run: Run, split: str, model: Path, folder: Path, **more: object) -> None:
+    """Write ``<split>.json``: softmax of every image of the list, with its id and label."""
+    from pipelines.openmm.classify import classification
+    from pipelines.openmm.weights import loading as weights
+    classes, rows = run.rows(split)
+    scores = classification.predict(run.load(), weights.load(model), split)
+    if len(scores) != len(rows):
+        raise RuntimeError(f'{len(scores)} predictions for {len(rows)} images of {split}')
+    (folder / f'{split}.json').write_text(json.dumps(dict(
+        classes=classes, image_id=[row['image_id'] for row in rows], label=[row['gt_label'] for row in rows],
+        scores=[[float(f'{value:.5g}') for value in row] for row in scores], **more)))
+
+
+def _do(run: Run, tested: bool) -> None:
+    train(run)
+    if tested:
+        test(run)
+
+
+def _start_worker(devices: multiprocessing.Queue) -> None:
+    """Give a worker process its device: a GPU, or a CPU thread and a line of the terminal."""
+    line, gpu = devices.get()
+    if gpu is not None:
+        os.environ['CUDA_VISIBLE_DEVICES'] = gpu
+    os.environ['TQDM_POSITION'] = str(line + 1)  # below the bar over all runs
+    multiprocessing.set_start_method(None, force=True)  # mmengine warns of another than it sets, as spawn's own
+
+
+def do_all(runs: list[Run], jobs: int | None, *, tested: bool = True) -> None:
+    """Train what is not up to date, and read test with it, several runs at a time: one per GPU, else one per free CPU.
+
+    Args:
+        runs: in the order in which they start.
+        jobs: at the same time.
+        tested: False: the test split stays shut.
+    Raises:
+        InputError: the first of any run; the others are stopped, and go on in the next call.
+    """
+    outdated = [run for run in runs
+                if not run.training().is_current() or tested and not run.testing().is_current()]
+    if len(outdated) < len(runs):
+        print(f'[classify] {len(runs) - len(outdated)} of {len(runs)} runs are up to date')
+    if not outdated:
+        return
+    from pipelines.openmm.engine import threads
+    free = threads.free_cpus()
+    threads.set_threads()
+
+    import torch
+    count = torch.cuda.device_count()
+    gpus = os.environ.get('CUDA_VISIBLE_DEVICES', ','.join(map(str, range(count)))).split(',') if count else []
+    jobs = min(jobs or len(gpus) or free, len(outdated))
+    os.environ['FGIC_JOBS'] = str(jobs)  # they share the CPUs that load images
+    if jobs == 1:
+        for number, run in enumerate(outdated, 1):
+            print(f'[classify] run {number} of {len(outdated)}')
+            _do(run, tested)
+        return
+    if not gpus:
+        os.environ['OMP_NUM_THREADS'] = str(max(1, free // jobs))
+    _in_processes(outdated, jobs, gpus, tested)
+
+
+def _in_processes(runs: list[Run], jobs: int, gpus: list[str], tested: bool) -> None:
+    from tqdm import tqdm
+    context = multiprocessing.get_context('spawn')
+    devices = context.Queue()
+    for number in range(jobs):
+        devices.put((number, gpus[number % len(gpus)] if gpus else None))
+    pool = ProcessPoolExecutor(jobs, context, _start_worker, (devices,))
+    try:
+        done = as_completed([pool.submit(_do, run, tested) for run in runs])
+        for future in tqdm(done, '[classify] runs', len(runs), unit='run', dynamic_ncols=True):
+            future.result()
+    except BrokenProcessPool:
+        raise InputError('a classifier\'s training', expected='to run to its end', found='its process was killed',
+                         remedy='probably the memory ran out: run it again with JOBS=1 (--jobs 1)') from None
+    finally:
+        workers = list((pool._processes or {}).values())
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in workers:  # after the last run they are idle; after an error or Ctrl-C they are not waited for
+            worker.terminate()
