@@ -102,7 +102,7 @@ detect: check  ## train a detector, box every image
 	@$(PY) -m pipelines.detect --coco $(D)/convert --out $(D)/detect --config $(DETECT) $(GPU_OPTION)
 
 crop: $(if $(filter gt,$(BOXES)),check,detect)  ## box crops and square crops
-	@$(PY) -m pipelines.crop --coco $(D)/convert --out $(D)/crop --size $(CROP_SIZE) \
+	@$(PY) -m pipelines.crop --coco $(D)/convert --out $(D)/crop --kinds $(KINDS) --size $(CROP_SIZE) \
 		$(if $(BOXES),--boxes $(BOXES)) $(if $(filter gt,$(BOXES)),,--detections $(D)/detect/detections.json) $(DATA_OPTIONS)
 
 synth: crop  ## train BigGAN-deep on the square crops of train, draw images

@@ -25,7 +25,7 @@ IMAGES, BATCH, EPOCHS = 16, 8, 8
 STEPS = IMAGES // BATCH * EPOCHS
 # Without what each process has or draws of its own, batch statistics and augmentation, steps differ by rounding alone.
 STEADY = f'''"""Equal steps on any number of processes."""
-_base_ = {str(CONFIGS / 'classify/toy-dogs/resnet18_square.py')!r}
+_base_ = {str(CONFIGS / 'classify/resnet18_64px.py')!r}
 model = dict(backbone=dict(norm_cfg=dict(type='GN', num_groups=8)))
 train_dataloader = dict(dataset=dict(indices={IMAGES}, pipeline=_base_.test_pipeline))
 train_cfg = dict(max_epochs={EPOCHS}, val_interval=1)
@@ -49,7 +49,7 @@ def work(toy_dogs_coco, tmp_path_factory):
 
 
 def config(folder: Path, stage: str, text: str) -> Path:
-    path = folder / stage / 'toy-dogs/child.py'
+    path = folder / stage / 'child.py'
     path.parent.mkdir(parents=True)
     path.write_text(text)
     return path
@@ -57,8 +57,8 @@ def config(folder: Path, stage: str, text: str) -> Path:
 
 def start(script: str, path: Path, processes: int, *arguments: str | Path, **variables: str | int) -> subprocess.Popen:
     return subprocess.Popen(
-        list(map(str, [ROOT / 'tools' / script, path, processes, *arguments])), text=True, cwd=path.parent,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        list(map(str, [ROOT / 'tools' / script, path, processes, '--dataset', 'toy-dogs', *arguments])), text=True,
+        cwd=path.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env={**os.environ, 'VIRTUAL_ENV': sys.prefix, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': '',
              **{name: str(value) for name, value in variables.items()}})
 
@@ -184,11 +184,11 @@ def test_what_the_user_can_mend_is_said_once(work, tmp_path):
     assert not out.exists()
 
 
-CLASSIFY = f'''_base_ = {str(CONFIGS / 'classify/toy-dogs/resnet18_square.py')!r}
+CLASSIFY = f'''_base_ = {str(CONFIGS / 'classify/resnet18_64px.py')!r}
 val_dataloader = dict(batch_size=2, dataset=dict(ann_file='crop/square_train.json'))
 val_evaluator = [dict(type='Accuracy', topk=(1,)), dict(type='DumpResults', out_file_path='OUT')]
 '''
-DETECT = f'''_base_ = {str(CONFIGS / 'detect/toy-dogs/faster-rcnn_r18_fpn.py')!r}
+DETECT = f'''_base_ = {str(CONFIGS / 'detect/faster-rcnn_r18_fpn.py')!r}
 val_dataloader = dict(batch_size=1, dataset=dict(ann_file='train.json'))
 val_evaluator = [dict(type='LocalisationMetric', ann_file=_base_.data_root + '/train.json', class_agnostic=True),
                  dict(type='DumpResults', out_file_path='OUT')]
@@ -233,11 +233,11 @@ def test_every_image_is_evaluated_once(work, tmp_path, stage, text, identity, sc
 
 def test_two_processes_train_and_are_tested(work):
     """21 images, 2 processes with batches of 4: 3 steps instead of 6. Val says the same again; test only when asked."""
-    path = CONFIGS / 'classify/toy-dogs/resnet18_square.py'
+    path = CONFIGS / 'classify/resnet18_64px.py'
     options = ['--work', work, '--cfg-options', 'train_cfg.max_epochs=1', 'train_cfg.val_interval=1',
                'train_dataloader.batch_size=4', 'default_hooks.logger.interval=1']
     end(start('dist_train.sh', path, 2, *options))
-    out = work / 'toy-dogs/tries/classify/resnet18_square-seed0'
+    out = work / 'toy-dogs/tries/classify/resnet18_64px@full-seed0'
     assert [row['step'] for row in rows(out)] == [1, 2, 3, 3]
     again = start('dist_train.sh', path, 2, *options[:-1])
     assert 'remedy: choose another --out, or remove that folder' in again.communicate()[1] and again.returncode == 2
@@ -251,7 +251,7 @@ def test_two_processes_train_and_are_tested(work):
 
 
 def test_two_processes_train_a_generator(work, tmp_path):
-    path, out = CONFIGS / 'synth/toy-dogs/biggan-deep_64px.py', tmp_path / 'out'
+    path, out = CONFIGS / 'synth/biggan-deep_64px.py', tmp_path / 'out'
     end(start('dist_train.sh', path, 2, '--work', work, '--out', out, '--cfg-options', 'train_cfg.max_iters=2',
               'train_dataloader.batch_size=2', 'default_hooks.logger.interval=1',
               'model.generator.auto_sync_bn=False'))  # torch has it for GPUs only
@@ -265,7 +265,7 @@ def test_two_processes_train_a_generator(work, tmp_path):
 GAN = f'''"""A GAN's equal steps on any number of processes."""
 import equal
 
-_base_ = {str(CONFIGS / 'synth/toy-dogs/biggan-deep_64px.py')!r}
+_base_ = {str(CONFIGS / 'synth/biggan-deep_64px.py')!r}
 custom_hooks = [*_base_.custom_hooks, dict(type='EqualHook')]
 model = dict(
     generator=dict(auto_sync_bn=False,  # torch has it for GPUs only
@@ -317,7 +317,7 @@ def test_processes_train_a_gan_as_one_in_either_memory_format(work, tmp_path):
             out = tmp_path / f'{processes}-{channels_last}'
             launchers[out] = subprocess.Popen(  # dist_train.sh without its check: 33 s, not 43
                 [sys.executable, '-m', 'torch.distributed.run', '--standalone', f'--nproc-per-node={processes}',
-                 ROOT / 'tools/train.py', path, '--work', work, '--out', out, '--cfg-options',
+                 ROOT / 'tools/train.py', path, '--dataset', 'toy-dogs', '--work', work, '--out', out, '--cfg-options',
                  f'train_dataloader.batch_size={BATCH // processes}', f'speed.channels_last={channels_last}'],
                 text=True, cwd=path.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                 env={**os.environ, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': '', 'PYTHONPATH': str(path.parent)})

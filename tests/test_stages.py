@@ -7,11 +7,14 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from pipelines import classify as classify_stage
 from pipelines import detect as detect_stage
+from pipelines import runs
 from pipelines.core import coco, json_files, lineage, manifest
+from pipelines.core.rows import Row
+from pipelines.runs import Run
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / 'mm_configs'
@@ -59,7 +62,7 @@ def test_wrong_variables_are_named(variables, words):
 
 def test_a_missing_weight_file_is_named(work, tmp_path):
     done = python('pipelines.detect', '--coco', work / 'convert', '--out', tmp_path / 'detect', '--config',
-                  CONFIGS / 'detect/dogs/faster-rcnn_mobilenet-v2_fpn.py',
+                  CONFIGS / 'detect/faster-rcnn_mobilenet-v2_fpn.py',
                   env={'PATH': '', 'XDG_CACHE_HOME': str(tmp_path), 'FGIC_WEIGHTS': str(tmp_path)})
     assert done.returncode == 2
     assert 'expected the file mobilenet_v2_imagenet1k.pth, found none in' in done.stderr
@@ -101,7 +104,7 @@ def test_measure_counts_by_hand(toy_dogs_coco):
 @pytest.mark.mm
 def test_faster_rcnn_r101_trains_one_iteration(work, tmp_path):
     """The full profile's detector: forward, backward, step, validation, checkpoint, boxes."""
-    config = CONFIGS / 'detect/dogs/faster-rcnn_r101_fpn.py'
+    config = CONFIGS / 'detect/faster-rcnn_r101_fpn.py'
     small = ['model.backbone.init_cfg=None', 'train_cfg.max_epochs=1', 'train_dataloader.dataset.indices=2',
              'val_dataloader.dataset.indices=1', 'train_dataloader.num_workers=0', 'val_dataloader.num_workers=0',
              'train_dataloader.persistent_workers=False', 'val_dataloader.persistent_workers=False',
@@ -128,14 +131,14 @@ def _model(cfg):
 def test_the_stages_run_and_then_are_up_to_date(work):
     """detect, crop, synth, classify and report on 36 images, then again without doing anything."""
     detect = ['pipelines.detect', '--coco', work / 'convert', '--out', work / 'detect', '--config',
-              CONFIGS / 'detect/toy-dogs/faster-rcnn_r18_fpn.py', '--cfg-options', 'train_cfg.max_epochs=1',
+              CONFIGS / 'detect/faster-rcnn_r18_fpn.py', '--cfg-options', 'train_cfg.max_epochs=1',
               'train_cfg.val_interval=1']
     crop = ['pipelines.crop', '--coco', work / 'convert', '--detections', work / 'detect/detections.json', '--out',
             work / 'crop']
-    synth = ['pipelines.synth', '--crops', work / 'crop', '--out', work / 'synth', '--config',
-             CONFIGS / 'synth/toy-dogs/biggan-deep_64px.py', '--images-per-class', '7', '--standing-batches', '1',
+    synth = ['pipelines.synth', '--crops', work / 'crop', '--out', work / 'synth/gan', '--config',
+             CONFIGS / 'synth/biggan-deep_64px.py', '--images-per-class', '7', '--standing-batches', '1',
              '--classifier-steps', '2', '--cfg-options', 'train_cfg.max_iters=1']
-    rows = [CONFIGS / f'classify/toy-dogs/resnet18_{name}.py' for name in ('full', 'square', 'square_synth')]
+    rows = [f'resnet18_64px@{images}' for images in ('full', 'square', 'square+gan')]
     classify = ['pipelines.classify', '--data', work, '--out', work / 'classify', '--rows', *rows, '--seeds', '0', '1',
                 '--jobs', '2', '--cfg-options', 'train_cfg.max_epochs=1', 'train_cfg.val_interval=1']
     report = ['pipelines.report', '--work', work, '--out', work / 'report']
@@ -145,11 +148,12 @@ def test_the_stages_run_and_then_are_up_to_date(work):
         assert 'start method' not in done.stderr
     boxes = json.loads((work / 'detect/detections.json').read_text())
     assert {row['category_id'] for row in boxes} <= {1}
-    assert len(lineage.read_list(work / 'synth/train.json')[1]) == 21
+    assert len(lineage.read_list(work / 'synth/gan/train.json')[1]) == 21
     table = json.loads((work / 'classify/table.json').read_text())
     assert [row['train_images'] for row in table['rows']] == [21, 21, 42]
-    assert [row['title'] for row in table['rows']] == ['Full images', 'Square crops', 'Square crops + synthetic']
-    predictions = json.loads((work / 'classify/predictions/resnet18_square-seed1.json').read_text())
+    assert [row['title'] for row in table['rows']] == [
+        f'ResNet-18 at 64 px, {images}' for images in ('full images', 'square crops', 'square crops + gan')]
+    predictions = json.loads((work / 'classify/predictions/resnet18_64px@square-seed1.json').read_text())
     assert sorted(predictions['image_id']) == sorted(coco.read(work / 'convert/test.json').images)
     assert table['rows'][1]['runs']['1']['top1'] == pytest.approx(
         sum(max(range(3), key=scores.__getitem__) == label for scores, label in
@@ -166,17 +170,17 @@ def test_the_stages_run_and_then_are_up_to_date(work):
 @pytest.mark.mm
 def test_predictions_are_those_of_the_training(work):
     """Read on val with the saved weights, a classifier has the top-1 that its training logged for that epoch."""
-    run = classify_stage.Run(work, CONFIGS / 'classify/toy-dogs/resnet18_square.py', 1, work / 'models/classify')
+    run = Run(work, Row.parse('resnet18_64px@square'), 1, work / 'models/classify')
     if not run.folder.exists():
         pytest.skip('needs the stages of the test above')
     from pipelines.openmm.classify import classification
     from pipelines.openmm.weights import loading as weights
-    cfg = run.load()
-    cfg.test_dataloader = cfg.val_dataloader
-    scores = classification.predict(cfg, weights.load(run.folder / 'model.pth'))
+    scores = classification.predict(run.load(), weights.load(run.folder / 'model.pth'), 'val')
     labels = [row['gt_label'] for row in lineage.read_list(work / 'crop/square_val.json')[1]]
+    written = json_files.read(run.folder / 'val.json')
+    assert written['label'] == labels and scores == pytest.approx(np.array(written['scores']), abs=1e-4)
     logged = [json.loads(line) for line in (run.folder / 'metrics.jsonl').read_text().splitlines()]
-    best = json_files.read(run.folder / 'test.json')['best_epoch']
+    best = written['best_epoch']
     expected = next(row['val/accuracy/top1'] for row in logged if row['epoch'] == best and 'val/accuracy/top1' in row)
     assert 100 * (scores.argmax(1) == labels).mean() == pytest.approx(expected, abs=1e-3)
 
@@ -193,7 +197,7 @@ def test_a_test_image_in_a_training_list_stops_classify(work, tmp_path):
         (copy / 'crop' / path.name).symlink_to(path.resolve())
     (copy / 'crop/full_train.json').unlink()
     lineage.write_list(copy / 'crop/full_train.json', classes, [*train, dict(rows[0], split='train')])
-    run = classify_stage.Run(copy, CONFIGS / 'classify/toy-dogs/resnet18_full.py', 0, tmp_path / 'models')
+    run = Run(copy, Row.parse('resnet18_64px@full'), 0, tmp_path / 'models')
     with pytest.raises(lineage.InputError, match='full_train.json, row 21: expected images of the train split only'):
-        classify_stage.train(run)
+        runs.train(run)
     assert not run.folder.exists() and manifest.recorded(work / 'crop')

@@ -3,7 +3,7 @@
     python -m tools.ablation_table work_dirs/cub/classify
     python -m tools.ablation_table work_dirs/cub/classify --html ablations.html
 
-A row's parent is the config it is a child of (`_base_`), or the nearest one above that is a row too. Changes are read
+A row's parent is the nearest row that it is a change of: in its images, or in its recipe (`_base_`). Changes are read
 from the resolved configs that were trained (models/classify/<row>-seed<k>/config.py), key by key; differences of top-1
 come with a 95 % interval and McNemar's p, corrected for the number of rows that have a parent.
 """
@@ -21,7 +21,6 @@ from pipelines.core import json_files, tables
 from pipelines.core.errors import InputError, command
 from pipelines.openmm.engine import config_files
 
-ROOT = Path(__file__).resolve().parents[1]
 Change = tuple[str, str | None, str | None]  # key, before, after; None: not set
 
 
@@ -58,19 +57,6 @@ def _shown(node: Any, part: Any) -> str | None:
     return textwrap.shorten(repr(value[0] if isinstance(node, (list, tuple)) and len(value) == 1 else value), 100)
 
 
-def parent_row(config: Path, rows: dict[Path, str]) -> str | None:
-    """The name of the nearest config above that is a row.
-
-    Args:
-        config: of a row.
-        rows: names by config.
-    """
-    above = config_files.parent(config)
-    while above is not None and above not in rows:
-        above = config_files.parent(above)
-    return rows[above] if above else None
-
-
 def read(folder: Path, models: Path) -> dict:
     """A classify result's table with, in every row, ``parent``, ``changes`` and the ``difference`` to the parent.
 
@@ -86,22 +72,19 @@ def read(folder: Path, models: Path) -> dict:
     if not (folder / 'table.json').is_file():
         raise InputError(folder, expected='a result of classify, with table.json', found='none', remedy='make classify')
     table = json_files.read(folder / 'table.json')
-    files = {row['name']: ROOT / row['config'] for row in table['rows']}
-    trained = {name: models / f'{name}-seed{table["seeds"][0]}' / 'config.py' for name in files}
-    for path in [*files.values(), *trained.values()]:
+    parents = {row['name']: row['parent'] for row in table['rows']}
+    trained = {name: models / f'{name}-seed{table["seeds"][0]}' / 'config.py' for name in parents}
+    for path in trained.values():
         if not path.is_file():
-            raise InputError(path, expected='the config of a row', found='nothing',
-                             remedy='make classify again, with configs in mm_configs/')
+            raise InputError(path, expected='the config of a row', found='nothing', remedy='make classify again')
     kept = effective_keys() - {'data_root', config_files.COMPARED_WITH}
     resolved = {name: {key: value for key, value in Config.fromfile(path)._cfg_dict.to_dict().items() if key in kept}
                 for name, path in trained.items()}
 
     label, scores = None, {}
-    for name in files:
+    for name in parents:
         results = [json_files.read(folder / 'predictions' / f'{name}-seed{seed}.json') for seed in table['seeds']]
         label, scores[name] = results[0]['label'], np.array([result['scores'] for result in results])
-    by_file = {path.resolve(): name for name, path in files.items()}
-    parents = {name: parent_row(path, by_file) for name, path in files.items()}
     pairs = [(name, parent) for name, parent in parents.items() if parent]
     differences = {row['row']: row for row in statistics.compare(label, scores, pairs)}
     for row in table['rows']:

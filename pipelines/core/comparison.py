@@ -57,6 +57,7 @@ def tabulate(rows: Sequence[Row], results: Mapping[str, Mapping[int, dict[str, A
                                        best_epoch=result['best_epoch'])
         shown.append(dict(name=row.name, title=row.title, config=row.config, runs=per_seed,
                           train_images=next(iter(results[row.name].values()))['train_images'],
-                          difference=differences.get(row.name), **statistics.summary(labels, scores[row.name])))
+                          parent=dict(nearest).get(row.name), difference=differences.get(row.name),
+                          **statistics.summary(labels, scores[row.name])))
     return dict(classes=classes, seeds=sorted({seed for by_seed in results.values() for seed in by_seed}),
                 reference=reference, test_images=len(labels), rows=shown, comparisons=compared[len(others):])

@@ -2,9 +2,9 @@
 
     RECIPE@KIND[+GENERATOR[-xNN]]
 
-RECIPE is the name of a config in mm_configs/classify, or the path of one of your own. KIND is a kind of crop: full, box,
-square, square-m30, square-gt, ... GENERATOR is a result of synth, whose images are added in training: as many as there
-are real ones, or NN % as many. A recipe alone sees full images.
+RECIPE is the name of a config in mm_configs/classify, or the path of one of your own. KIND is a kind of crop, as
+core/cropping.py spells it: full, box, square, square-m30, square-gt, ... GENERATOR is a result of synth, whose images
+are added in training: as many as there are real ones, or NN % as many. A recipe alone sees full images.
 """
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
+from pipelines.core.cropping import MARGIN, Kind
 from pipelines.core.errors import InputError
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'mm_configs'
 _EXAMPLE = 'RECIPE@IMAGES, e.g. resnet50@square or resnet50@square+biggan-deep_256px'
-_KIND = re.compile(r'(?P<shape>full|box|square)(?:-m(?P<margin>\d{1,3}))?(?P<gt>-gt)?\Z')
 _WORDS = dict(full='full images', box='box crops', square='square crops')
 
 
@@ -43,10 +43,10 @@ class Images:
             InputError: another spelling.
         """
         kind, plus, generator = text.partition('+')
-        if not _KIND.match(kind) or plus and not re.fullmatch(r'[\w.-]+', generator):
-            raise InputError(f'images {text!r}', expected='KIND or KIND+GENERATOR, where KIND is full, box or square, '
-                             'with -mNN (margin in percent) and -gt (annotated boxes) behind it', found=text,
+        if plus and not re.fullmatch(r'[\w.-]+', generator):
+            raise InputError(f'images {text!r}', expected='the name of a result of synth behind +', found=text,
                              remedy=f'write {_EXAMPLE}')
+        Kind.parse(kind, f'images {text!r}')
         name, share, percent = generator.rpartition('-x')
         if share and percent.isdigit() and int(percent):
             return cls(kind, name, int(percent))
@@ -59,9 +59,9 @@ class Images:
     @property
     def words(self) -> str:
         """As in ``square crops, margin 30 % + biggan-deep_64px``."""
-        parts = _KIND.match(self.kind)
-        text = _WORDS[parts['shape']] + (f', margin {int(parts["margin"])} %' if parts['margin'] else '') + (
-            ', annotated boxes' if parts['gt'] else '')
+        kind = Kind.parse(self.kind)
+        text = _WORDS[kind.shape] + (f', margin {kind.margin} %' if kind.margin != MARGIN else '') + (
+            ', annotated boxes' if kind.annotated else '')
         share = '' if self.percent == 100 else f' ({self.percent} % as many)'
         return text + (f' + {self.generator}{share}' if self.generator else '')
 
@@ -77,8 +77,7 @@ class Images:
             yield replace(self, percent=100)
         if self.generator:
             yield Images(self.kind)
-        shape = _KIND.match(self.kind)['shape']
-        for kind in dict.fromkeys((shape, 'full')):
+        for kind in dict.fromkeys((Kind.parse(self.kind).shape, 'full')):
             if kind != self.kind:
                 yield Images(kind)
 

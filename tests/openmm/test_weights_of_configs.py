@@ -22,7 +22,7 @@ CONFIGS = Path(__file__).resolve().parents[2] / 'mm_configs'
 def leaves() -> dict[str, Path]:
     """By the names it asks for, one leaf."""
     found = {}
-    for path in sorted(CONFIGS.glob('*/*/*.py')):
+    for path in sorted(CONFIGS.glob('[!_]*/*.py')):
         if (names := weights.named(path)):
             found.setdefault(f'{path.parts[-2]}: {", ".join(names)}', path)
     return found

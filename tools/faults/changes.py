@@ -24,7 +24,8 @@ COMMANDS = {
     'detect': STAGES['detect'].arguments,
     'crop': '--coco {}/convert --detections {}/detect/detections.json --out {}/crop --size 64',
     'synth': STAGES['synth'].arguments,
-    'classify': '--data {} --out {}/classify --rows {}/configs/plain.py@full {}/configs/mixed.py@square+synth --seeds 0 --jobs 1',
+    'classify': '--data {} --out {}/classify --rows {}/configs/plain.py@full {}/configs/mixed.py@square+synth '
+                '--seeds 0 --jobs 1',
     'report': '--work {} --out {}/report'}
 
 _COCO = [f'convert/{split}.json' for split in SPLITS] + ['raw/Images']
