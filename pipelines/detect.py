@@ -124,11 +124,12 @@ def write_sheets(truth: coco.Coco, folder: Path, results: list[dict], out: Path,
     for name, chosen in (('worst', order[:count]), ('best', order[::-1][:count])):
         pictures, captions = [], []
         for i in chosen:
-            picture = images.decode(folder / truth.images[i]['file_name'])
-            width = max(2, round(max(picture.shape) / 120))
-            picture = images.draw_boxes(picture, truth.gt_xyxy(i), (40, 200, 60), width)
+            read = images.read(folder / truth.images[i]['file_name'])
+            width = max(2, round(max(read.pixels.shape) / 120))
+            picture = images.draw_boxes(read.pixels, read.shrunk(truth.gt_xyxy(i)), (40, 200, 60), width)
             if i in best:
-                picture = images.draw_boxes(picture, boxes.xywh_to_xyxy(best[i]['bbox']), (230, 40, 40), width)
+                found = read.shrunk(boxes.xywh_to_xyxy(best[i]['bbox']))
+                picture = images.draw_boxes(picture, found, (230, 40, 40), width)
             pictures.append(picture)
             captions.append(f'IoU {ious[i]:.2f}' + (f' score {best[i]["score"]:.2f}' if i in best else ' no detection'))
         images.contact_sheet(pictures, captions, columns=6).save(out / f'sheet_{name}.jpg', quality=88)

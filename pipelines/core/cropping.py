@@ -115,7 +115,7 @@ def cut(picture: images.Picture, area: Sequence[int], size: int) -> NDArray[np.u
         size: the most pixels that a side of the crop may have: a larger one is shrunk, none is enlarged, as that
             adds bytes and no detail.
     """
-    found = images.crop(picture.pixels, picture.shrunk(area))
+    found = images.crop(picture.pixels, picture.whole(area))
     return images.fit(found, size) if max(found.shape) > size else found
 
 
@@ -126,6 +126,6 @@ def encode(picture: images.Picture, area: Sequence[int], size: int, quality: int
         picture, area, size: see `cut`.
         quality: 1 to 100.
     """
-    x1, y1, x2, y2 = picture.shrunk(area)
+    x1, y1, x2, y2 = picture.whole(area)
     fine = max(x2 - x1, y2 - y1) >= 2 * size
     return images.encode_jpeg(cut(picture, area, size), quality, '444' if fine else picture.sampling)

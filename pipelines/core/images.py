@@ -3,14 +3,15 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import simplejpeg
-from numpy.typing import NDArray
-from PIL import Image
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image, JpegImagePlugin
 
 from pipelines.core import jpeg
 from pipelines.core.boxes import EXIF_STEPS, whole_pixels
@@ -20,6 +21,7 @@ from pipelines.core.files import read_head, read_whole
 MAX_PIXELS = 1 << 25  # whatever the format, decoding so many stays under 500 MB (docs/reliability.md)
 _MAX_BYTES = 1 << 27
 _HEADER_BYTES = 1 << 11
+_LONG_HEADER_BYTES = 1 << 20  # of a camera: with a small picture of the picture in it
 _COARSE = ('420', '411', 'Gray')  # simplejpeg's names
 _FORMATS = ('JPEG', 'PNG', 'GIF', 'BMP', 'WEBP')  # not those that start programs (EPS) or scale while loading (TIFF)
 _ORIENTATION = 0x0112  # EXIF tag
@@ -34,18 +36,25 @@ class Picture(NamedTuple):
         sampling: of its chroma: ``420`` where that is a quarter of the samples or none, else ``444``.
         size: width and height of the image in pixels, in which its boxes are.
         scale: the pixels are of the image shrunk to 1/scale: 1, 2, 4 or 8.
+        missing: of the image's pixels that the first column and the first row of ``pixels`` would cover, how many the
+            image has not: turned pictures have the incomplete ones first.
     """
     pixels: NDArray[np.uint8]
     sampling: str
     size: tuple[int, int]
     scale: int = 1
+    missing: tuple[int, int] = (0, 0)
 
-    def shrunk(self, xyxy: Sequence[int]) -> Sequence[int]:
+    def shrunk(self, xyxy: ArrayLike) -> NDArray[np.float64]:
+        """(N, 4) boxes in the image's frame -> in that of ``pixels``."""
+        return (np.asarray(xyxy, float).reshape(-1, 4) + (*self.missing, *self.missing)) / self.scale
+
+    def whole(self, xyxy: Sequence[int]) -> Sequence[int]:
         """A box of whole pixels in the image's frame -> in that of ``pixels``, also whole; a square stays one."""
         if self.scale == 1:
             return xyxy
         height, width = self.pixels.shape[:2]
-        return whole_pixels(np.asarray(xyxy) / self.scale, np.array([width, height]))[0].tolist()
+        return whole_pixels(self.shrunk(xyxy), np.array([width, height]))[0].tolist()
 
 
 @contextlib.contextmanager
@@ -65,11 +74,30 @@ def _check_pixels(width: int, height: int, limit: int) -> None:
         raise ValueError(f'{width} x {height} pixels, a decompression bomb (more than {limit:,})')
 
 
+def _check_jpeg(size: tuple[int, int], path: str | Path) -> None:
+    """Refuse what `jpeg.scale` does, having read no more than the header."""
+    if size[0] * size[1] <= MAX_PIXELS:
+        return
+    header = read_head(path, _LONG_HEADER_BYTES)
+    if not jpeg.has_scan(header):  # more than a camera writes stands in front of the picture
+        header = read_whole(path, _MAX_BYTES)
+    jpeg.scale(size, header, os.path.getsize(path), MAX_PIXELS)
+
+
 def _open(source: str | Path | io.BytesIO) -> Image.Image:
-    """A picture whose header says that it is one, and not too large. Pillow's own guard is off after sahi ran."""
+    """A picture whose header says that it is one; if no JPEG, not too large. Pillow's own guard is off after sahi ran.
+
+    A JPEG is opened without that guard, which stops at 179 million pixels, and without a look at what follows the
+    picture: the first of several is the photo.
+    """
+    try:
+        return JpegImagePlugin.JpegImageFile(source)
+    except SyntaxError:  # Pillow's word for another format
+        if isinstance(source, io.BytesIO):
+            source.seek(0)
     image = Image.open(source, formats=_FORMATS)
     _check_pixels(*image.size, MAX_PIXELS // 2 if image.format == 'WEBP' else MAX_PIXELS)  # WebP is held twice
-    if getattr(image, 'is_animated', False) and image.format != 'MPO':  # the first of an MPO is the photo
+    if getattr(image, 'is_animated', False):
         raise ValueError(f'an animated {image.format}, which is several pictures')
     return image
 
@@ -77,13 +105,6 @@ def _open(source: str | Path | io.BytesIO) -> Image.Image:
 def _orientation(image: Image.Image) -> int:
     value = image.getexif().get(_ORIENTATION)
     return int(value) if value in EXIF_STEPS else 1
-
-
-def _plain_size(data: bytes) -> tuple[int, int] | None:
-    """`jpeg.plain_size`, in a tenth of Pillow's time; None: for Pillow to say."""
-    if found := jpeg.plain_size(data[:_HEADER_BYTES]):
-        _check_pixels(*found, MAX_PIXELS)
-    return found
 
 
 def orientation(path: str | Path) -> int:
@@ -104,19 +125,25 @@ def size(path: str | Path) -> tuple[int, int]:
         DamagedError: no image, or one that `decode` would refuse for its size.
     """
     with _refusing(path, 'an image'):
-        if plain := _plain_size(read_head(path, _HEADER_BYTES)):
+        if plain := jpeg.plain_size(read_head(path, _HEADER_BYTES)):  # in a tenth of Pillow's time
+            _check_jpeg(plain, path)
             return plain
         with _open(path) as image:
+            if image.format == 'JPEG':
+                _check_jpeg(image.size, path)
             return image.size[::-1] if _orientation(image) >= 5 else image.size
 
 
 def decode(path: Path) -> NDArray[np.uint8]:
-    """(H, W, 3) RGB: the pixels of `read`."""
+    """(H, W, 3) RGB: the pixels of `read`, fewer than the image has where those are too many."""
     return read(path).pixels
 
 
 def read(path: str | Path, *, smooth: bool = True) -> Picture:
     """A picture as a viewer shows it; the first of a file with more, transparency left out.
+
+    A JPEG of more than `MAX_PIXELS` is decoded at 1/2, 1/4 or 1/8, the largest that fits: its pixels are means over
+    so many of the photograph's.
 
     A JPEG that libjpeg so much as warns of is an error (OpenCV and Pillow would return a picture), as is one with a
     zeroed run (`jpeg`) and a PNG with a wrong checksum. Other damage that leaves the code valid cannot be told.
@@ -126,47 +153,54 @@ def read(path: str | Path, *, smooth: bool = True) -> Picture:
             the file has: sooner decoded, and closer to the photograph once it is subsampled again (docs/decisions.md).
     Raises:
         InputError: not there.
-        DamagedError: not an image, damaged, animated, or of more than `MAX_PIXELS`.
+        DamagedError: not an image, damaged, animated, or too large: of more than `MAX_PIXELS` in another format, or
+            beyond what `jpeg.scale` allows.
     """
     with _refusing(path, 'an undamaged image'):
         data = read_whole(path, _MAX_BYTES)
-        plain = _plain_size(data)
-        pixels, sampling = _strict(data, plain, 'RGB', smooth) if plain else _with_pillow(data, smooth)
-        return Picture(pixels, sampling, pixels.shape[1::-1])
+        if plain := jpeg.plain_size(data[:_HEADER_BYTES]):
+            scale = jpeg.scale(plain, data, len(data), MAX_PIXELS)
+            return Picture(*_strict(data, plain, 'RGB', smooth, scale), plain, scale)
+        return _with_pillow(data, smooth)
 
 
-def _with_pillow(data: bytes, smooth: bool) -> tuple[NDArray[np.uint8], str]:
-    image, pixels, sampling = _open(io.BytesIO(data)), None, '444'
+def _with_pillow(data: bytes, smooth: bool) -> Picture:
+    image, pixels, sampling, scale = _open(io.BytesIO(data)), None, '444', 1
     if image.format == 'PNG':
         image.verify()  # checksums, which loading leaves out; afterwards the image cannot be loaded
         image = _open(io.BytesIO(data))
-    turned = _orientation(image)
-    if image.format in ('JPEG', 'MPO'):
-        inks = image.mode == 'CMYK'
-        pixels, sampling = _strict(data, image.size, 'CMYK' if inks else 'RGB', smooth)
+    turned, size = _orientation(image), image.size
+    if image.format == 'JPEG':
+        inks, scale = image.mode == 'CMYK', jpeg.scale(size, data, len(data), MAX_PIXELS)
+        pixels, sampling = _strict(data, size, 'CMYK' if inks else 'RGB', smooth, scale)
         if inks:  # only Pillow knows when they are inverted, and there is no room to have them twice
             pixels = None
+            image.draft(None, (size[0] // scale, size[1] // scale))
     if pixels is None:
         if image.mode.startswith('I;16'):
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         if image.mode != 'RGB':
             image = image.convert('RGB')
         pixels = np.asarray(image)
+    size = size[::-1] if turned >= 5 else size
+    columns, rows = EXIF_STEPS[turned]
     if turned != 1:
-        columns, rows = EXIF_STEPS[turned]
         pixels = np.ascontiguousarray((pixels.swapaxes(0, 1) if turned >= 5 else pixels)[::rows, ::columns])
-    return pixels, sampling
+    missing = (-size[0] % scale if columns < 0 else 0, -size[1] % scale if rows < 0 else 0)
+    return Picture(pixels, sampling, size, scale, missing)
 
 
-def _strict(data: bytes, size: tuple[int, int], space: str, smooth: bool) -> tuple[NDArray[np.uint8], str]:
-    """A JPEG, decoded without tolerance, and its chroma subsampling."""
+def _strict(data: bytes, size: tuple[int, int], space: str, smooth: bool,
+            scale: int) -> tuple[NDArray[np.uint8], str]:
+    """A JPEG, decoded without tolerance at 1/scale, and the chroma subsampling of these pixels."""
     height, width, _, sampling = simplejpeg.decode_jpeg_header(data)
     if (width, height) != size:
         raise ValueError('a header that can be read in two ways')
     if jpeg.has_zeroed_run(data):
         raise ValueError('a run of zeros in its code')
-    coarse = sampling in _COARSE
-    return (simplejpeg.decode_jpeg(data, space, fastupsample=coarse and not smooth, strict=True),
+    coarse = sampling in _COARSE and (scale == 1 or sampling == 'Gray')  # shrunk, its chroma is as fine as its pixels
+    smaller = {} if scale == 1 else dict(min_height=-(-height // scale), min_width=-(-width // scale))
+    return (simplejpeg.decode_jpeg(data, space, fastupsample=coarse and not smooth, strict=True, **smaller),
             '420' if coarse else '444')
 
 

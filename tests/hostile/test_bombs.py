@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from pipelines.core import images
 from tests.hostile.test_jpegs import JPEGS, saved
@@ -23,7 +23,7 @@ import json, resource, sys
 from pathlib import Path
 resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
 if sys.argv[2] == 'after sahi':
-    from PIL import Image
+    from PIL import Image, ImageFilter
     from sahi.utils.cv import read_image_as_pil
     read_image_as_pil(sys.argv[3])
     assert Image.MAX_IMAGE_PIXELS is None
@@ -156,6 +156,23 @@ def largest() -> dict[str, bytes]:
             'flat.gif': saved('GIF', flat), 'rgba.webp': saved('WEBP', rgba[::2], lossless=True, method=0)}
 
 
+def photographs() -> dict[str, bytes]:
+    """As cameras make them, of 45 to 200 megapixels, with as much detail as makes large files."""
+    tile = np.random.default_rng(0).integers(0, 256, (512, 512, 3), np.uint8)
+    tile = np.asarray(Image.fromarray(tile).filter(ImageFilter.GaussianBlur(1)))
+
+    def photo(width: int, height: int, mode: str | None = None, **how) -> bytes:
+        picture = np.tile(tile, (-(-height // 512), -(-width // 512), 1))[:height, :width]
+        return saved('JPEG', picture, mode, quality=90, **how)
+
+    return {'45 MP.jpg': photo(8192, 5464), '45 MP, CMYK.jpg': photo(8192, 5464, 'CMYK'),
+            '50 MP, progressive, 444.jpg': photo(8192, 6144, progressive=True, subsampling=0),
+            '100 MP, turned.jpg': photo(11656, 8742, exif=_turned()),
+            '100 MP, progressive.jpg': photo(11656, 8742, progressive=True),
+            '134 MP, turned.jpg': photo(11584, 11584, exif=_turned()),
+            '200 MP, turned.jpg': photo(16320, 12240, exif=_turned())}
+
+
 def _turned() -> bytes:
     tags = Image.Exif()
     tags[0x0112] = 6
@@ -165,7 +182,7 @@ def _turned() -> bytes:
 @pytest.mark.mm
 def test_the_largest_pictures_are_decoded_in_little_memory(tmp_path):
     peaks = {}
-    for name, data in largest().items():
+    for name, data in {**largest(), **photographs()}.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / name).write_bytes(data)
         result = measured(tmp_path / name, 'alone', tmp_path)
