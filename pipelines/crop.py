@@ -98,7 +98,7 @@ def _cut(jobs: list[Job], style: Style, source: Path, strict: bool) -> list[dict
     done = []
     for job, *areas in zip(jobs, *planned.values()):
         try:
-            picture = images.read(f'{source}/{job.file}', smooth=False)
+            picture = images.read(f'{source}/{job.file}', smooth=False, hashed=True)
         except DamagedError as error:
             if strict:
                 raise
@@ -109,13 +109,14 @@ def _cut(jobs: list[Job], style: Style, source: Path, strict: bool) -> list[dict
                              found=f'{picture.size[0]} x {picture.size[1]}', remedy='run make convert again')
         rows, written = {}, {}
         for kind, area in zip(planned, areas):
-            row = _row(job, kind, area)
-            rows[str(kind)] = json_files.dumps(row)
+            row, digest = _row(job, kind, area), picture.sha256
             if kind != FULL:
                 content = cropping.encode(picture, area, style.size, style.quality)
                 with open(f'{style.out}/{row["img_path"]}', 'wb') as stream:
                     stream.write(content)
-                written[row['img_path']] = len(content), hashlib.sha256(content).hexdigest()
+                digest = hashlib.sha256(content).hexdigest()
+                written[row['img_path']] = len(content), digest
+            rows[str(kind)] = json_files.dumps(dict(row, sha256=digest))
         done.append(dict(split=job.split, box_source=_source(job.chosen) if written else 'none', written=written,
                          rows=rows))
     return done

@@ -23,7 +23,6 @@ from pipelines.core.rows import Row
 from pipelines.openmm.engine import config_files
 
 PACKAGES = ('torch', 'onedl-mmengine', 'onedl-mmpretrain')
-_LINKED = {'crop/full': 'convert/images'}  # a link: its files are recorded as what crop read
 
 
 @dataclass(frozen=True)
@@ -70,25 +69,18 @@ class Run:
         """Class names and rows of the real images of a split."""
         return lineage.read_list(self.work / self.row.images.lists([split])[0])
 
-    def inputs(self, *splits: str) -> dict[str, Path | dict]:
-        """Lists of these splits, and the folders of their images, as the stages recorded them.
+    def inputs(self, *splits: str) -> dict[str, Path]:
+        """The lists of these splits, which hold the SHA-256 of every image in them.
 
         Raises:
-            InputError: a list or folder is not there.
+            InputError: a list is not there.
         """
-        lists = self.row.images.lists(splits)
-        folders = {f'{name.rpartition("/")[0]}/images' if name.startswith('synth/') else name.rsplit('_', 1)[0]
-                   for name in lists}
-        inputs: dict[str, Path | dict] = {name: self.work / name for name in lists}
-        for name in sorted({_LINKED.get(folder, folder) for folder in folders}):
-            stage, _, rest = name.rpartition('/') if name != 'convert/images' else ('crop', '', name)
-            inputs[name] = manifest.recorded(self.work / stage).get(rest)
-        missing = [name for name, found in inputs.items()
-                   if found is None or isinstance(found, Path) and not found.exists()]
-        if missing:
-            raise InputError(self.work / missing[0], expected=f'what the row {self.row.name} sees', found='nothing',
-                             remedy=f'make {missing[0].split("/")[0]} first, or correct what stands behind the @')
-        return inputs
+        lists = {name: self.work / name for name in self.row.images.lists(splits)}
+        for name, path in lists.items():
+            if not path.exists():
+                raise InputError(path, expected=f'what the row {self.row.name} sees', found='nothing',
+                                 remedy=f'make {name.split("/")[0]} first, or correct what stands behind the @')
+        return lists
 
     def training(self) -> Result:
         from pipelines.openmm.weights import loading as weights
@@ -107,7 +99,7 @@ class Result:
     folder: Path
     stage: str
     parameters: dict
-    inputs: dict[str, Path | dict]
+    inputs: dict[str, Path]
 
     def is_current(self) -> bool:
         return manifest.is_current(self.folder, self.stage, self.parameters, self.inputs, packages=PACKAGES)

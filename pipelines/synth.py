@@ -82,8 +82,7 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
         raise InputError('--images-per-class', expected=f'enough for 4 images of {len(classes)} classes',
                          found=str(images_per_class), remedy='draw more (IMAGES_PER_CLASS)')
     count = images_per_class or -(-len(rows['train']) // len(classes))
-    recorded = manifest.recorded(crops)
-    sources = {f'crop/{name}': recorded[name] for name in ('square', 'square_train.json')}
+    sources = {'crop/square_train.json': lists['train']}
     network = dict(config=config_files.shown(config), config_sha256=config_files.digest(config, options))
     trained = dict(network, config_sha256=config_files.digest(config, options, unread=['sampling']), seed=seed)
 
@@ -113,6 +112,8 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
         source = (config.absolute(), crops.absolute(), len(classes), tuple(options or ()), generator.absolute())
         write_images(folder.absolute(), synthetic, source, quality=quality, batch=batch,
                      standing_batches=standing_batches, gpus=gpus)
+        for row, written in zip(synthetic, fingerprint.sha256_of(folder / row['img_path'] for row in synthetic)):
+            row['sha256'] = written
         lineage.write_list(folder / 'train.json', classes, synthetic)
         write_grid(folder / 'grid_real.jpg', crops, rows['train'], classes)
         write_grid(folder / 'grid_synthetic.jpg', folder, synthetic, classes)
@@ -127,7 +128,7 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
             **gan_quality.measure(**files, num_classes=len(classes), seed=seed, steps=classifier_steps,
                                   inception=inception)))
 
-    inputs = {**sources, 'crop/square_val.json': recorded['square_val.json'],
+    inputs = {**sources, 'crop/square_val.json': lists['val'],
               **({'weights': weights} if weights else {'model.pth': generator}),
               **({'inception': inception} if inception else {})}
     parameters = dict(network, seed=seed, images_per_class=count, format=image_format, quality=quality, batch=batch,

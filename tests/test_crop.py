@@ -10,6 +10,7 @@ import simplejpeg
 from pipelines.core import fingerprint, images, json_files, lineage, manifest, shards
 from pipelines.core.cropping import DEFAULT_KINDS, parse_kinds
 from pipelines.core.errors import InputError
+from pipelines.core.fingerprint import sha256
 from pipelines.crop import crop, main, parse_boxes
 
 SIZE = (100, 60)
@@ -47,7 +48,11 @@ def detections(tmp_path: Path) -> Path:
 
 
 def rows(out: Path, kind: str, split: str) -> list[dict]:
-    return lineage.read_list(out / f'{kind}_{split}.json')[1]
+    """Of a list, each with the digest of its file, which is taken out."""
+    found = lineage.read_list(out / f'{kind}_{split}.json')[1]
+    for row in found:
+        assert row.pop('sha256') == sha256(out / row['img_path'])
+    return found
 
 
 def test_boxes_by_split_are_read():

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import os
 from collections.abc import Iterator, Sequence
@@ -38,12 +39,14 @@ class Picture(NamedTuple):
         scale: the pixels are of the image shrunk to 1/scale: 1, 2, 4 or 8.
         missing: of the image's pixels that the first column and the first row of ``pixels`` would cover, how many the
             image has not: turned pictures have the incomplete ones first.
+        sha256: of the file, where it was asked for.
     """
     pixels: NDArray[np.uint8]
     sampling: str
     size: tuple[int, int]
     scale: int = 1
     missing: tuple[int, int] = (0, 0)
+    sha256: str = ''
 
     def shrunk(self, xyxy: ArrayLike) -> NDArray[np.float64]:
         """(N, 4) boxes in the image's frame -> in that of ``pixels``."""
@@ -139,7 +142,7 @@ def decode(path: Path) -> NDArray[np.uint8]:
     return read(path).pixels
 
 
-def read(path: str | Path, *, smooth: bool = True) -> Picture:
+def read(path: str | Path, *, smooth: bool = True, hashed: bool = False) -> Picture:
     """A picture as a viewer shows it; the first of a file with more, transparency left out.
 
     A JPEG of more than `MAX_PIXELS` is decoded at 1/2, 1/4 or 1/8, the largest that fits: its pixels are means over
@@ -151,6 +154,7 @@ def read(path: str | Path, *, smooth: bool = True) -> Picture:
     Args:
         smooth: interpolate the chroma of a JPEG that is 4:2:0 or coarser, as viewers do. Repeated instead, it is what
             the file has: sooner decoded, and closer to the photograph once it is subsampled again (docs/decisions.md).
+        hashed: give the file's SHA-256, too.
     Raises:
         InputError: not there.
         DamagedError: not an image, damaged, animated, or too large: of more than `MAX_PIXELS` in another format, or
@@ -160,8 +164,10 @@ def read(path: str | Path, *, smooth: bool = True) -> Picture:
         data = read_whole(path, _MAX_BYTES)
         if plain := jpeg.plain_size(data[:_HEADER_BYTES]):
             scale = jpeg.scale(plain, data, len(data), MAX_PIXELS)
-            return Picture(*_strict(data, plain, 'RGB', smooth, scale), plain, scale)
-        return _with_pillow(data, smooth)
+            picture = Picture(*_strict(data, plain, 'RGB', smooth, scale), plain, scale)
+        else:
+            picture = _with_pillow(data, smooth)
+    return picture._replace(sha256=hashlib.sha256(data).hexdigest()) if hashed else picture
 
 
 def _with_pillow(data: bytes, smooth: bool) -> Picture:

@@ -4,11 +4,13 @@ A list is OpenMMLab 2.0's ``{"metainfo": {"classes": [...]}, "data_list": [...]}
 the list's folder) and ``gt_label`` for the libraries and, for us, ``image_id``, ``split``, ``box_source`` (``gt``,
 ``det``, ``fallback``: the whole image because nothing was detected, ``none``: the whole image on purpose, or
 ``synthetic``), ``score``, ``box`` and ``crop`` (xyxy in the source image), or ``generator`` (SHA-256 of its weights)
-and ``seed`` for a synthetic image.
+and ``seed`` for a synthetic image. ``sha256`` is that of the image's file: whoever names a list as an input has named
+its images.
 """
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from pipelines.core.errors import InputError
 from pipelines.core.files import replacing
 
 SOURCES = ('gt', 'det', 'fallback', 'none', 'synthetic')
+_SHA256 = re.compile('[0-9a-f]{64}')
 _AGAIN = 'run the stage that writes it again: make crop, or make synth'
 
 
@@ -84,6 +87,8 @@ def _wrong_field(row: dict, classes: int) -> tuple[str, str] | None:
         return 'image_id', 'image_id as a whole number'
     if row.get('score') is not None and not is_number(row['score']):
         return 'score', 'score as a number, or null'
+    if 'sha256' in row and not (type(row['sha256']) is str and _SHA256.fullmatch(row['sha256'])):
+        return 'sha256', 'sha256 as 64 hex digits'
     for field in ('box', 'crop'):
         if row.get(field) is not None and not is_box(row[field]):
             return field, f'{field} as four numbers, or null'

@@ -29,7 +29,7 @@ COMMANDS = {
     'report': '--work {} --out {}/report'}
 
 _COCO = [f'convert/{split}.json' for split in SPLITS] + ['raw/Images']
-_GAN = ['crop/square', 'crop/square_train.json']
+_GAN = ['crop/square_train.json']
 _PLAIN, _MIXED = 'plain@full-seed0', 'mixed@square+synth-seed0'
 _MODELS = ['models/detect/detect', 'models/synth/synth', *(f'models/classify/{run}' for run in (_PLAIN, _MIXED))]
 
@@ -45,11 +45,10 @@ READS = {
     'crop': [*_COCO, 'detect/detections.json'],
     'synth: train': _GAN,
     'synth': [*_GAN, 'crop/square_val.json', 'models/synth/synth/model.pth'],
-    f'classify: {_PLAIN}': ['crop/full_train.json', 'crop/full_val.json', 'raw/Images'],
-    f'classify: {_PLAIN} on test': ['crop/full_test.json', 'raw/Images', *_trained(_PLAIN)],
-    f'classify: {_MIXED}': ['crop/square', 'crop/square_train.json', 'crop/square_val.json', 'synth/synth/train.json',
-                            'synth/synth/images'],
-    f'classify: {_MIXED} on test': ['crop/square', 'crop/square_test.json', *_trained(_MIXED)],
+    f'classify: {_PLAIN}': ['crop/full_train.json', 'crop/full_val.json'],
+    f'classify: {_PLAIN} on test': ['crop/full_test.json', *_trained(_PLAIN)],
+    f'classify: {_MIXED}': ['crop/square_train.json', 'crop/square_val.json', 'synth/synth/train.json'],
+    f'classify: {_MIXED} on test': ['crop/square_test.json', *_trained(_MIXED)],
     'classify': [path for run in (_PLAIN, _MIXED)
                  for path in (f'models/tested/{run}/test.json', f'models/classify/{run}/val.json')],
     'report': [*(f'{stage}/manifest.json' for stage in ('convert', 'detect', 'crop', 'synth/synth', 'classify')),
