@@ -22,8 +22,9 @@ def _json(path: Path, content) -> None:
     json_files.write(path, content)
 
 
-def _manifest(folder: Path, stage: str, **parameters) -> None:
-    _json(folder / NAME, dict(stage=stage, parameters=parameters, inputs=[], versions=VERSIONS, outputs=[]))
+def _manifest(folder: Path, stage: str, *reads: str, **parameters) -> None:
+    inputs = [dict(path=path, sha256='00', count=1) for path in reads]
+    _json(folder / NAME, dict(stage=stage, parameters=parameters, inputs=inputs, versions=VERSIONS, outputs=[]))
 
 
 def _jpeg(path: Path, picture: np.ndarray) -> None:
@@ -86,23 +87,25 @@ def crop(root: Path) -> None:
     for mode in ('full', 'box', 'square'):
         for split in ('train', 'val', 'test'):
             lineage.write_list(root / 'crop' / f'{mode}_{split}.json', BREEDS, lists.get((mode, split), []))
-    _json(root / 'crop/summary.json', dict(parameters=dict(kinds=['full', 'box', 'square']), mode_counts=dict(
+    parameters = dict(kinds=['full', 'box', 'square'], boxes=dict(train='gt', val='det', test='det'))
+    _json(root / 'crop/summary.json', dict(parameters=parameters, mode_counts=dict(
         train=dict(gt=12), val={}, test=dict(det=11, fallback=1))))
-    _manifest(root / 'crop', 'crop', kinds=['full', 'box', 'square'], boxes=dict(train='gt', test='det'))
+    _manifest(root / 'crop', 'crop', 'detect/detections.json', **parameters)
 
 
-def synth(root: Path) -> None:
-    rng = np.random.default_rng(3)
-    _json(root / 'synth/metrics.json', dict(
-        config='mm_configs/synth/toy-dogs/y.py', iterations=3000, images_per_class=10, resolution=64,
+def synth(root: Path, generator: str = '') -> None:
+    """Of a generator's own folder, or of the one generator there is."""
+    rng, folder, config = np.random.default_rng(3), root / 'synth' / generator, generator or 'y'
+    _json(folder / 'metrics.json', dict(
+        config=f'mm_configs/synth/toy-dogs/{config}.py', iterations=3000, images_per_class=10, resolution=64,
         train_on_synthetic=dict(top1=0.412, real_top1=0.733, chance=1 / 6, evaluated_on='val', classifier='small CNN'),
         precision_recall=dict(precision=0.61, recall=0.42, k=5, feature_space='HOG', real=60, synthetic=60),
         fid=None, fid_note='No FID: it needs Inception weights.'))
     for kind in ('real', 'synthetic'):
         pictures = [_animal(rng, i // 8)[0] for i in range(48)]
-        images.contact_sheet(pictures, [''] * 48, columns=8, cell=64).save(root / f'synth/grid_{kind}.jpg')
-    _manifest(root / 'synth', 'synth', iterations=3000)
-    model(root, 'synth/y', ('loss_gen', 'loss_disc'), None)
+        images.contact_sheet(pictures, [''] * 48, columns=8, cell=64).save(folder / f'grid_{kind}.jpg')
+    _manifest(folder, 'synth', config=f'mm_configs/synth/toy-dogs/{config}.py')
+    model(root, f'synth/{config}', ('loss_gen', 'loss_disc'), None)
 
 
 def model(root: Path, name: str, losses: tuple[str, ...], score: str | None, seed: int = 0) -> None:

@@ -1,1 +1,1 @@
-"""The report's parts: what was found, pictures, figures, words, and the page's template."""
+"""The report's parts: what was found, sections, pictures, figures, words, and the page's template."""

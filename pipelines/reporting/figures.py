@@ -12,35 +12,45 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from pipelines.reporting.found import Model
-from pipelines.reporting.words import MARKS, percent, points
+from pipelines.reporting.words import MARKS, points
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-VERDICT_COLOURS = {'better': '#2a9d5c', 'worse': '#d1495b', 'no gain shown': '#8a8f98'}
-_BLUE, _GREY = '#4c86c6', '#8a8f98'
-_TEXT = '#010203'  # stands for the page's text colour until the SVG is written
-_LABELLED = 20  # classes, up to which names are readable on the axes of a matrix
+# Stand for the page's colours, light or dark, until the SVG is written.
+TEXT, BETTER, WORSE, NONE, LINE = (f'#01020{number}' for number in range(3, 8))
+_ON_PAGE = {TEXT: 'currentColor', BETTER: 'var(--better)', WORSE: 'var(--worse)', NONE: 'var(--none)',
+            LINE: 'var(--accent)'}
+VERDICT_COLOURS = {'better': BETTER, 'worse': WORSE, 'no gain shown': NONE}
+_GREY = '#8a8f98'
+_SERIES = (LINE, '#e69f00', '#009e73', '#cc79a7', '#56b4e9')  # Okabe and Ito's: told apart by the colour-blind, too
 _LINE_POINTS = 300
+_COLUMNS = 2  # of groups side by side, where there are many
+_WIDTH = 10.4  # inches
 
 
 @contextmanager
-def _style(name: str):
+def style(name: str):
     import matplotlib
 
     matplotlib.use('Agg')
     with matplotlib.rc_context({
             'svg.fonttype': 'none', 'svg.hashsalt': name, 'font.size': 10,
-            'text.color': _TEXT, 'text.parse_math': False, 'axes.labelcolor': _TEXT,
-            'xtick.labelcolor': _TEXT, 'ytick.labelcolor': _TEXT, 'xtick.color': _GREY, 'ytick.color': _GREY,
+            'text.color': TEXT, 'text.parse_math': False, 'axes.labelcolor': TEXT,
+            'xtick.labelcolor': TEXT, 'ytick.labelcolor': TEXT, 'xtick.color': _GREY, 'ytick.color': _GREY,
             'axes.edgecolor': _GREY, 'axes.spines.top': False, 'axes.spines.right': False, 'axes.titlesize': 10,
             'axes.titlelocation': 'left', 'axes.titleweight': 'bold', 'grid.color': _GREY, 'grid.alpha': 0.25,
             'figure.constrained_layout.use': True}):
         yield
 
 
-def _svg(figure: Figure, description: str) -> Markup:
-    """An inline <svg> without prolog, namespaces and time stamp."""
+def svg(figure: Figure, description: str, *, shrink: bool = True) -> Markup:
+    """An inline <svg> without prolog, namespaces and time stamp, in the page's colours.
+
+    Args:
+        shrink: on a narrow page; otherwise the page scrolls.
+    """
     import matplotlib.pyplot as plt
 
     stream = io.StringIO()
@@ -52,9 +62,11 @@ def _svg(figure: Figure, description: str) -> Markup:
     text = re.sub(r' xmlns(:xlink)?="[^"]*"', '', text[text.index('<svg'):])
     head, body = text.split('>', 1)
     box = re.search(r'viewBox="[^"]*"', head)[0]
-    text = (f'<svg {box} width="{width:.0f}" style="min-width:{min(width, 640):.0f}px" role="img" '
+    text = (f'<svg {box} width="{width:.0f}" style="min-width:{min(width, 640) if shrink else width:.0f}px" role="img" '
             f'aria-label="{escape(description)}">{body}')
-    return Markup(text.replace(_TEXT, 'currentColor'))
+    for colour, on_page in _ON_PAGE.items():
+        text = text.replace(colour, on_page)
+    return Markup(text)
 
 
 def forest(table: Mapping) -> Markup:
@@ -63,12 +75,12 @@ def forest(table: Mapping) -> Markup:
 
     rows, reference = table['rows'], next(row for row in table['rows'] if row['name'] == table['reference'])
     chance = 1 / len(table['classes'])
-    with _style('forest'):
+    with style('forest'):
         figure, (left, right) = plt.subplots(1, 2, figsize=(10.4, 1.3 + 0.42 * len(rows)), sharey=True,
                                              width_ratios=(1, 1.15))
         for y, row in enumerate(rows):
             difference = row['difference']
-            colour = VERDICT_COLOURS[difference['verdict']] if difference else _BLUE
+            colour = VERDICT_COLOURS[difference['verdict']] if difference else LINE
             left.plot([100 * value for value in row['top1_interval']], [y, y], color=colour, lw=2.5)
             left.plot(100 * row['top1'], y, 'o', color=colour, ms=7)
             for run in row['runs'].values():
@@ -81,10 +93,10 @@ def forest(table: Mapping) -> Markup:
             else:
                 words = 'reference'
             right.text(1.02, y, words, transform=right.get_yaxis_transform(), va='center', color=colour)
-        left.axvline(100 * reference['top1'], color=_BLUE, lw=1, ls=':')
+        left.axvline(100 * reference['top1'], color=LINE, lw=1, ls=':')
         left.axvline(100 * chance, color=_GREY, lw=1, ls='--')
         left.text(100 * chance, -0.62, ' chance', color=_GREY, fontsize=8, va='center')
-        right.axvline(0, color=_BLUE, lw=1, ls=':')
+        right.axvline(0, color=LINE, lw=1, ls=':')
         left.set(xlim=(0, 100), yticks=range(len(rows)), yticklabels=[fill(row['title'], 30) for row in rows],
                  ylim=(len(rows) - 0.5, -0.8), title='Top-1 on test, %')
         right.set(title='Difference to the reference, points')
@@ -92,7 +104,7 @@ def forest(table: Mapping) -> Markup:
             axis.grid(axis='x')
             axis.tick_params(axis='y', length=0)
             axis.spines['left'].set_visible(False)
-        return _svg(figure, 'Top-1 accuracy of every row with its 95 % interval, and the difference to the reference')
+        return svg(figure, 'Top-1 accuracy of every row with its 95 % interval, and the difference to the reference')
 
 
 def _series(model: Model, key: str) -> tuple[list[int], list[float]]:
@@ -111,8 +123,24 @@ def _keys(models: list[Model]) -> tuple[list[str], list[str]]:
     return losses, best[:1]
 
 
+def _label(key: str) -> str:
+    """``val/accuracy/top1`` -> top1 on val"""
+    return f'{key.rpartition("/")[2]} on val' if key.startswith('val/') else key
+
+
+def _panel(axis: Axes, title: str, keys: list[str], models: list[Model]) -> None:
+    for key, colour in zip(keys, (*_SERIES, *[_GREY] * len(keys))):
+        for i, model in enumerate(models):
+            axis.plot(*_series(model, key), color=colour, lw=1, alpha=0.8,
+                      label=_label(key) if len(keys) > 1 and not i else None)
+    axis.set_title(f'{fill(title, 30)}\n{_label(keys[0]) if len(keys) == 1 else "losses"}')
+    axis.grid()
+    if len(keys) > 1:
+        axis.legend(frameon=False, fontsize=8)
+
+
 def curves(groups: Mapping[str, list[Model]], name: str) -> Markup | None:
-    """Loss and validation metric of trainings, a line of panels per group; the group's seeds are thin lines.
+    """Loss and validation metric of trainings, side by side for each group; the group's seeds are thin lines.
 
     Args:
         groups: by title.
@@ -126,49 +154,20 @@ def curves(groups: Mapping[str, list[Model]], name: str) -> Markup | None:
     panels = [keys for keys in (losses, scores) if keys]
     if not panels:
         return None
-    with _style(name):
-        size = (5.2 * len(panels), 0.5 + 1.55 * len(groups))
-        figure, axes = plt.subplots(len(groups), len(panels), figsize=size, squeeze=False, sharex='row', sharey='col')
-        for line, (title, models) in zip(axes, groups.items()):
+    beside = _COLUMNS if len(groups) > _COLUMNS else 1
+    lines = -(-len(groups) // beside)
+    with style(name):
+        figure, axes = plt.subplots(lines, beside * len(panels), squeeze=False,
+                                    figsize=(_WIDTH / 2 * len(panels), 0.4 + 1.75 * lines))
+        spots = axes.reshape(-1, len(panels))
+        for line, (title, models) in zip(spots, groups.items()):
             for axis, keys in zip(line, panels):
-                for key, colour in zip(keys, (_BLUE, '#e08a00', '#2a9d5c', '#d1495b', *[_GREY] * len(keys))):
-                    for i, model in enumerate(models):
-                        axis.plot(*_series(model, key), color=colour, lw=1, alpha=0.8,
-                                  label=key if len(keys) > 1 and not i else None)
-                axis.set_title(f'{title}: {keys[0] if len(keys) == 1 else "losses"}')
-                axis.grid()
-                if len(keys) > 1:
-                    axis.legend(frameon=False, fontsize=8)
-        for axis in axes[-1]:
-            axis.set_xlabel('iteration')
-        return _svg(figure, f'Training curves: {", ".join(groups)}')
-
-
-def confusion(classes: list[str], counts: list[list[int]], title: str) -> Markup:
-    """Shares of each true class; names and numbers only where they can be read."""
-    import matplotlib.pyplot as plt
-    import numpy as np
-
-    counts = np.asarray(counts)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    readable = len(classes) <= _LABELLED
-    side = max(4.2, 0.42 * len(classes) + 2) if readable else 6.5
-    with _style('confusion'):
-        figure, axis = plt.subplots(figsize=(side + 0.8, side))
-        cells = axis.pcolormesh(shares, cmap='Blues', vmin=0, vmax=1, rasterized=not readable, ec='face', lw=0.3)
-        if readable:
-            ticks = np.arange(len(classes)) + 0.5
-            axis.set_xticks(ticks, classes, rotation=45, ha='right', rotation_mode='anchor')
-            axis.set_yticks(ticks, classes)
-            for (i, j), share in np.ndenumerate(shares):
-                if counts[i, j]:
-                    axis.text(j + 0.5, i + 0.5, percent(share, 0), ha='center', va='center', fontsize=8,
-                              color='white' if share > 0.5 else '#222222')
-        else:
-            axis.set(xticks=[], yticks=[])
-        axis.set(xlabel='predicted', ylabel='true', title=title, aspect='equal')
-        axis.invert_yaxis()
-        axis.tick_params(length=0)
-        bar = figure.colorbar(cells, shrink=0.6, label='share of the true class')
-        bar.outline.set_visible(False)
-        return _svg(figure, f'Confusion matrix: {title}')
+                _panel(axis, title, keys, models)
+        for axis in spots[len(groups):].flat:
+            axis.set_axis_off()
+        for number in range(len(panels)):  # what is measured alike has one scale
+            column = [line[number] for line in spots[:len(groups)]]
+            for axis in column[1:]:
+                axis.sharey(column[0])
+            column[0].autoscale(axis='y')
+        return svg(figure, f'Training curves: {", ".join(groups)}')

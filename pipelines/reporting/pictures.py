@@ -1,17 +1,32 @@
-"""Photos for the page: small JPEGs as data URIs."""
+"""Photos for the page: small JPEGs as data URIs, or a sentence on what is wrong with one."""
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
 
-from pipelines.core import images
-from pipelines.reporting.found import Found
+from pipelines.core import images, lineage
+from pipelines.core.errors import InputError
 
-BOX_COLOURS = {'gt': '#2a9d5c', 'det': '#e08a00'}
+BOX_COLOURS = {'gt': (0, 114, 178), 'det': (230, 159, 0)}  # Okabe and Ito's: told apart by the colour-blind, too
+_SOURCES = {'gt': 'annotated', 'det': 'detected', 'fallback': 'whole image'}
 _LARGE = 400_000  # bytes; sheets above this are shrunk
+_KINDS = ('full', 'box', 'square')  # shown first
+_MOST_KINDS = 6
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A picture, or what is wrong with it.
+
+    Args:
+        uri: of a JPEG; empty where there is none.
+        fault: what is wrong, as a sentence.
+    """
+    uri: str = ''
+    fault: str = ''
 
 
 def data_uri(picture: np.ndarray, longer: int, quality: int = 82) -> str:
@@ -20,41 +35,66 @@ def data_uri(picture: np.ndarray, longer: int, quality: int = 82) -> str:
     return 'data:image/jpeg;base64,' + base64.b64encode(images.encode_jpeg(small, quality)).decode()
 
 
-def sheet(path: Path) -> str | None:
-    """A stage's picture sheet, its own bytes where these are small enough; None where it is not there."""
-    if not path.exists():
-        return None
+def sheet(path: Path, stage: str) -> Photo:
+    """A stage's picture sheet, its own bytes where these are small enough."""
+    if not path.is_file():
+        return Photo(fault=f'{path.name} is not there. Remove the folder {path.parent.name} and run make {stage}.')
+    try:
+        picture = images.decode(path)
+    except InputError as error:
+        return Photo(fault=f'{path.name} is damaged ({error.parts["found"]}). Remove the folder {path.parent.name} and '
+                           f'run make {stage}.')
     if path.stat().st_size > _LARGE:
-        return data_uri(images.decode(path), 1400, 80)
-    return 'data:image/jpeg;base64,' + base64.b64encode(path.read_bytes()).decode()
+        return Photo(data_uri(picture, 1400, 80))
+    return Photo('data:image/jpeg;base64,' + base64.b64encode(path.read_bytes()).decode())
 
 
-def _boxed(picture: np.ndarray, xyxy: list[float] | None, colour: str, longer: int) -> np.ndarray:
+def _boxed(picture: np.ndarray, xyxy: list[float] | None, colour: tuple[int, int, int], longer: int) -> np.ndarray:
     """The picture, shrunk, with a box of its own frame drawn on it."""
     scale = min(longer / max(picture.shape[:2]), 1)
-    canvas = Image.fromarray(images.fit(picture, longer) if scale < 1 else picture)
-    if xyxy is not None:
-        ImageDraw.Draw(canvas).rectangle([value * scale for value in xyxy], outline=colour, width=3)
-    return np.asarray(canvas)
+    small = images.fit(picture, longer) if scale < 1 else picture
+    return images.draw_boxes(small, np.array(xyxy) * scale, colour, 3) if xyxy is not None else small
 
 
-def crop_samples(found: Found, per_split: int = 4, longer: int = 200) -> list[dict]:
-    """The same images as full with the box drawn, box crop and square crop, evenly spread over train and test.
+def _kinds(folder: Path) -> list[str]:
+    """The kinds of crop that there are lists of."""
+    found = {path.stem.rpartition('_')[0] for path in folder.glob('*_train.json')}
+    return sorted(found, key=lambda kind: (_KINDS.index(kind) if kind in _KINDS else len(_KINDS), kind))[:_MOST_KINDS]
 
+
+def crop_samples(folder: Path, per_split: int = 4, longer: int = 200) -> list[dict]:
+    """The same images in every kind of crop, evenly spread over train and test.
+
+    Args:
+        folder: of crop.
     Returns:
-        rows with ``split``, ``box_source``, ``score`` and the three data URIs ``full``, ``box``, ``square``.
+        rows with ``split``, ``source`` of the box in words, ``score``, ``uris`` by kind, on the full image with the box
+        drawn, and ``fault``, which says what is wrong where a picture cannot be read.
     """
-    folder, samples = found.root / 'crop', []
+    kinds, samples = _kinds(folder), []
     for split in ('train', 'test'):
-        rows = {mode: {row['image_id']: row for row in found.lists.get((mode, split), [])}
-                for mode in ('full', 'box', 'square')}
-        shared = [i for i in rows['full'] if i in rows['box'] and i in rows['square']]
+        lists = {kind: folder / f'{kind}_{split}.json' for kind in kinds}
+        rows = {kind: {row['image_id']: row for row in lineage.read_list(path)[1]}
+                for kind, path in lists.items() if path.is_file()}
+        shared = [i for i in next(iter(rows.values()), ()) if all(i in by_id for by_id in rows.values())]
         picks = np.unique(np.linspace(0, len(shared) - 1, per_split).round().astype(int)) if shared else []
-        for image_id in (shared[i] for i in picks):
-            box = rows['box'][image_id]
-            pictures = {mode: images.decode(folder / rows[mode][image_id]['img_path']) for mode in rows}
-            pictures['full'] = _boxed(pictures['full'], box.get('box'), BOX_COLOURS.get(box['box_source'], '#888888'),
-                                      longer)
-            uris = {mode: data_uri(picture, longer) for mode, picture in pictures.items()}
-            samples.append(dict(uris, split=split, box_source=box['box_source'], score=box.get('score')))
+        samples += [_sample(folder, split, {kind: by_id[shared[i]] for kind, by_id in rows.items()}, longer)
+                    for i in picks]
     return samples
+
+
+def _sample(folder: Path, split: str, rows: dict[str, dict], longer: int) -> dict:
+    cut = next((row for kind, row in rows.items() if kind != 'full'), rows[next(iter(rows))])
+    sample = dict(split=split, source=_SOURCES.get(cut['box_source'], cut['box_source']), score=cut.get('score'),
+                  uris={}, fault='')
+    for kind, row in rows.items():
+        try:
+            picture = images.decode(folder / row['img_path'])
+        except InputError as error:
+            sample['fault'] = (f'{row["img_path"]} of crop cannot be shown: {error.parts["found"]}. '
+                               'Run make crop again, where the images are.')
+            return sample
+        if kind == 'full':
+            picture = _boxed(picture, cut.get('box'), BOX_COLOURS.get(cut['box_source'], (136, 136, 136)), longer)
+        sample['uris'][kind] = data_uri(picture, longer)
+    return sample

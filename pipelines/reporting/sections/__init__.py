@@ -1,0 +1,1 @@
+"""The page's sections: a module and a template part each, found by `pipelines.reporting.section.discover`."""

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from data_converters import convert
+from pipelines import crop, report
+from pipelines.core import manifest
+from pipelines.reporting import commands
+from pipelines.reporting.found import Found, One
+from pipelines.reporting.stages import CLASSIFY, CROP, DETECT, SYNTH
+from tests.reporting.html_page import Page
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _found(**parameters: dict) -> Found:
+    kinds = dict(detect=DETECT, crop=CROP, synth=SYNTH, classify=CLASSIFY)
+    return Found(Path('cub'), tuple(One(kinds[stage], stage, Path(stage), {}, dict(parameters=values, versions={}))
+                                    for stage, values in parameters.items()), ())
+
+
+def test_the_make_line_has_what_decides_the_results():
+    made = _found(detect=dict(config='mm_configs/detect/a.py'),
+                  crop=dict(boxes=dict(train='gt', val='gt', test='gt'), size=64),
+                  synth=dict(config='mine/b.py', images_per_class=20),
+                  classify=dict(rows=['c@full', 'd@square+b'], configs=['mm_configs/classify/c.py', 'mine/d.py'],
+                                seeds=[0, 1]))
+    assert commands.make_lines(made) == [
+        'make report DATASET=cub RAW=RAW DETECT=a BOXES=train=gt,val=gt,test=gt CROP_SIZE=64 '
+        "ROWS='c@full mine/d.py@square+b' SEEDS='0 1' SYNTH=mine/b.py IMAGES_PER_CLASS=20"]
+    assert commands.make_lines(Found(Path('toy-dogs'), (), ())) == ['make report DATASET=toy-dogs']
+
+
+def test_every_generator_has_its_make_line():
+    one, other = (One(SYNTH, f'synth/{name}', Path(name), {}, dict(parameters=dict(
+        config=f'mm_configs/synth/{name}.py'), versions={})) for name in ('gan', 'dcgan'))
+    made = _found(crop=dict(size=64), classify=dict(rows=['c@square+gan'], seeds=[0]))
+    assert commands.make_lines(Found(Path('cub'), (*made.results, one, other), ())) == [
+        'make synth DATASET=cub RAW=RAW CROP_SIZE=64 SYNTH=gan',
+        'make report DATASET=cub RAW=RAW CROP_SIZE=64 ROWS=c@square+gan SEEDS=0 SYNTH=dcgan']
+
+
+def test_a_command_is_what_the_shell_reads():
+    one = One(CLASSIFY, 'classify', Path('classify'), {}, dict(
+        parameters=dict(rows=["it's.py"], seeds=[0], config_sha256='ab', titles=['x']),
+        options=['model.head.topk=(1,)', 'a b=c']))
+    assert shlex.split(commands.command(one)) == [
+        'python', '-m', 'pipelines.classify', '--data', 'WORK', '--out', 'WORK/classify', '--rows', "it's.py",
+        '--seeds', '0', '--cfg-options', 'model.head.topk=(1,)', 'a b=c']
+
+
+def _typed(page: Path, raw: Path, work: Path) -> list[list[str]]:
+    """The page's commands, with the folders filled in."""
+    shown = Page(page.read_text(encoding='utf-8'))
+    table = next(rows for rows in shown.tables.values() if rows[0] == ['result', 'command'])
+    return [[word.replace('WORK', str(work)) if word.startswith('WORK') else str(raw) if word == 'RAW' else word
+             for word in shlex.split(row[1])] for row in table[1:]]
+
+
+def _run(lines: list[list[str]]) -> None:
+    for line in lines:
+        done = subprocess.run([sys.executable, *line[1:]], cwd=ROOT, capture_output=True, text=True,
+                              env=os.environ | dict(PYTHONPATH=str(ROOT)))
+        assert done.returncode == 0, f'{shlex.join(line)}\n{done.stderr[-2000:]}'
+
+
+def _manifests(root: Path) -> dict[str, dict]:
+    return {path.parent.relative_to(root).as_posix(): json.loads(path.read_text())
+            for path in root.glob('**/' + manifest.NAME) if 'report' not in path.parts}
+
+
+@pytest.mark.parametrize(('converted', 'cropped'), [
+    ([], ['--boxes', 'gt']),
+    (['--val-share', '0.3', '--seed', '1', '--verify'],
+     ['--boxes', 'val=gt', '--size', '64', '--min-size', '20', '--quality', '90', '--kinds', 'square-m30', 'box-gt'])])
+def test_the_commands_on_the_page_make_the_same_again(toy_dogs_raw, tmp_path, converted, cropped):
+    """Typed in an empty WORK, they give the same manifests: parameters, inputs and outputs, byte by byte."""
+    first, second = tmp_path / 'first/toy-dogs', tmp_path / 'second/toy-dogs'
+    assert convert.main(['--dataset', 'toy-dogs', '--raw', str(toy_dogs_raw), '--out', str(first / 'convert'),
+                         *converted]) == 0
+    (first / 'detect').mkdir()
+    (first / 'detect/detections.json').write_text('[{"image_id": 1, "category_id": 1, "bbox": [2, 3, 40, 30], '
+                                                  '"score": 0.5}]')
+    assert crop.main(['--coco', str(first / 'convert'), '--out', str(first / 'crop'), '--detections',
+                      str(first / 'detect/detections.json'), *cropped]) == 0
+    report.report(first, first / 'report')
+    lines = _typed(first / 'report/index.html', toy_dogs_raw, second)
+    (second / 'detect').mkdir(parents=True)
+    (second / 'detect/detections.json').write_bytes((first / 'detect/detections.json').read_bytes())
+    _run(lines)
+    made = _manifests(second)
+    assert made.keys() == {'convert', 'crop'} and made == _manifests(first)

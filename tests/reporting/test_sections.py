@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from pipelines import report
+from pipelines.reporting import page, section, sections
+from tests import fake_work
+from tests.reporting.html_page import Page
+
+MODULE = '''
+from pipelines.reporting.found import Result
+from pipelines.reporting.section import Section
+
+SCORES = Result('attack', ('attack/*/scores.json',), ('robust',), 'python -m pipelines.attack --out {folder}')
+
+
+def render(found):
+    rows = [(one.name, one.content['robust']) for one in found.all(SCORES)]
+    return dict(rows=rows, facts=[('robust', '1 %')], notes=['An attack is <strong> where it is.'])
+
+
+SECTION = Section(65, 'Attacks', (SCORES,), render, optional=True)
+'''
+TEMPLATE = '{% for name, share in rows %}<p>{{ name }} {{ share | percent }} of {{ found.dataset }}</p>{% endfor %}'
+
+
+def read(root: Path) -> Page:
+    assert report.report(root, root / 'report')
+    return Page((root / 'report/index.html').read_text(encoding='utf-8'))
+
+
+@pytest.fixture
+def more(tmp_path, monkeypatch) -> Path:
+    """A folder whose modules are sections, too."""
+    folder = tmp_path / 'sections'
+    folder.mkdir()
+    monkeypatch.setattr(sections, '__path__', [*sections.__path__, str(folder)])
+    return folder
+
+
+def test_a_new_section_is_two_files(more, tmp_path):
+    (more / 'attacks.py').write_text(MODULE)
+    (more / 'attacks.html.j2').write_text(TEMPLATE)
+    assert list(section.discover()) == ['result', 'classes', 'data', 'detection', 'crops', 'synthesis', 'attacks',
+                                        'training']
+    root = tmp_path / 'toy-dogs'
+    fake_work.convert(root)
+    shown = read(root)
+    assert 'What else can be run' in shown.text and 'make attack DATASET=toy-dogs' in shown.text
+    for name, share in (('fgsm', 0.123), ('pgd', 0.045)):
+        (root / 'attack' / name).mkdir(parents=True)
+        (root / 'attack' / name / 'scores.json').write_text(json.dumps(dict(robust=share)))
+    shown = read(root)  # again, for what it reads changed
+    assert 'What else can be run' not in shown.text and 'make attack' not in shown.text
+    assert re.search(r'fgsm 12.3 of toy-dogs\s*pgd 4.5 of toy-dogs', shown.text)
+    assert 'An attack is <strong> where it is.' in shown.text and 'Attacks' in shown.text
+    assert 'template/sections/attacks.html.j2' in page.inputs(root)
+
+
+def test_every_generator_has_its_block(tmp_path):
+    root = tmp_path / 'toy-dogs'
+    for name in ('biggan-deep_64px', 'dcgan_64px'):
+        fake_work.synth(root, name)
+    (root / 'synth/.dcgan_64px.staging').mkdir()
+    (root / 'synth/.dcgan_64px.staging/metrics.json').write_text('{')  # a build under way
+    shown = read(root)
+    assert len(shown.sources()) == 4
+    assert shown.text.index('biggan-deep_64px\n') < shown.text.index('dcgan_64px\n')
+    cells = [row for rows in shown.tables.values() for row in rows]
+    for name in ('biggan-deep_64px', 'dcgan_64px'):
+        assert [f'synth/{name}', f'python -m pipelines.synth --crops WORK/crop --out WORK/synth/{name} '
+                                 f'--config mm_configs/synth/toy-dogs/{name}.py'] in cells
+
+
+def test_rows_are_named_by_recipe_and_images(tmp_path):
+    """Their trainings are found, those of rows that the table does not have are left out."""
+    root, row = tmp_path / 'toy-dogs', 'resnet18_64px@square-m30+biggan-deep_64px-x50'
+    fake_work.classify(root)
+    table = json.loads((root / 'classify/table.json').read_text())
+    for run in ('box-seed0', 'box-seed1', 'box-seed2'):
+        (root / 'models/classify' / run).rename(root / 'models/classify' / run.replace('box', row))
+    next(entry for entry in table['rows'] if entry['name'] == 'box')['name'] = row
+    (root / 'classify/table.json').write_text(json.dumps(table))
+    fake_work.model(root, 'classify/other@full-seed0', ('loss',), None)
+    shown = read(root)
+    assert "model = dict(type='classify/box-seed0')" in shown.text and f'classify/{row}-seed0' in shown.text
+    assert 'other@full' not in shown.text
+    assert shown.text.count('top1 on val') == 5  # a panel each
+
+
+@pytest.mark.parametrize(('dataset', 'layout', 'said'), [
+    ('my-dogs', 'stanford_dogs', 'Stanford Dogs come from ImageNet'),
+    ('dogs', None, 'Stanford Dogs come from ImageNet'),
+    ('birds', 'cub', 'authors of CUB-200-2011 warn'), ('dogs', 'folder', ''), ('toy-dogs', 'stanford_dogs', '')])
+def test_notes_follow_the_layout(tmp_path, dataset, layout, said):
+    root = tmp_path / dataset
+    fake_work.convert(root)
+    summary = json.loads((root / 'convert/summary.json').read_text())
+    (root / 'convert/summary.json').write_text(json.dumps(summary | (dict(layout=layout) if layout else {})))
+    text = read(root).text
+    assert said in text and bool(said) == ('ImageNet' in text)
+    assert ('Layout of the raw data' in text) == bool(layout)
