@@ -39,7 +39,7 @@ def classify(data: Path, out: Path, models: Path, *, table_rows: list[rows.Row],
         models: gets a folder per run.
         table_rows: the first is the one compared with.
         seeds: each row is trained with each.
-        jobs: runs at the same time; None: one per GPU, else one per free CPU.
+        jobs: runs at the same time; None: one per GPU, else one per CPU.
         options: ``key=value`` overrides of all the configs.
     Returns:
         the manifest of ``out``.
@@ -124,7 +124,7 @@ def main(argv: list[str] | None = None) -> None:
                         help='a row each; the first is compared with')
     parser.add_argument('--skip-missing', action='store_true', help='leave rows out whose images are not there')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], help='(default: 0 1 2)')
-    parser.add_argument('--jobs', type=int, help='runs at the same time (default: one per GPU, else one per free CPU); '
+    parser.add_argument('--jobs', type=int, help='runs at the same time (default: one per GPU, else one per CPU); '
                                                  '1 where memory is short')
     parser.add_argument('--cfg-options', nargs='*', default=[], metavar='KEY=VALUE', help='overrides for all the rows')
     args = parser.parse_args(argv)

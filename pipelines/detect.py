@@ -56,7 +56,7 @@ def detect(data: Path, out: Path, model_dir: Path, *, config: Path, seed: int = 
     def load():
         from pipelines.openmm.engine import config as mm
         from pipelines.openmm.engine import threads
-        threads.set_threads()
+        threads.set_threads(gpus)
         return mm.load(config, data_root=data, num_classes=len(splits['train'].categories), options=options or ())
 
     def train(folder: Path) -> None:

@@ -17,7 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.core import lineage, manifest
+from pipelines.core import lineage, machine, manifest
 from pipelines.core.errors import InputError
 from pipelines.core.rows import Row
 from pipelines.openmm.engine import config_files
@@ -151,8 +151,9 @@ def _do(run: Run, tested: bool) -> None:
         test(run)
 
 
-def _start_worker(devices: multiprocessing.Queue) -> None:
+def _start_worker(devices: multiprocessing.Queue, parent: int) -> None:
     """Give a worker process its device: a GPU, or a CPU thread and a line of the terminal."""
+    machine.die_with_parent(parent)
     line, gpu = devices.get()
     if gpu is not None:
         os.environ['CUDA_VISIBLE_DEVICES'] = gpu
@@ -161,7 +162,7 @@ def _start_worker(devices: multiprocessing.Queue) -> None:
 
 
 def do_all(runs: list[Run], jobs: int | None, *, tested: bool = True) -> None:
-    """Train what is not up to date, and read test with it, several runs at a time: one per GPU, else one per free CPU.
+    """Train what is not up to date, and read test with it, several runs at a time: one per GPU, else one per CPU.
 
     Args:
         runs: in the order in which they start.
@@ -176,22 +177,18 @@ def do_all(runs: list[Run], jobs: int | None, *, tested: bool = True) -> None:
         print(f'[classify] {len(runs) - len(outdated)} of {len(runs)} runs are up to date')
     if not outdated:
         return
-    from pipelines.openmm.engine import threads
-    free = threads.free_cpus()
-    threads.set_threads()
-
-    import torch
-    count = torch.cuda.device_count()
-    gpus = os.environ.get('CUDA_VISIBLE_DEVICES', ','.join(map(str, range(count)))).split(',') if count else []
-    jobs = min(jobs or len(gpus) or free, len(outdated))
+    from pipelines.openmm.engine import devices, threads
+    threads.spin_briefly()
+    gpus = devices.gpus()
+    jobs = jobs or len(gpus) or machine.cpus()
+    threads.set_threads(jobs)  # not of how many runs there are left: the threads decide a run's last bits
+    jobs = min(jobs, len(outdated))
     os.environ['FGIC_JOBS'] = str(jobs)  # they share the CPUs that load images
     if jobs == 1:
         for number, run in enumerate(outdated, 1):
             print(f'[classify] run {number} of {len(outdated)}')
             _do(run, tested)
         return
-    if not gpus:
-        os.environ['OMP_NUM_THREADS'] = str(max(1, free // jobs))
     _in_processes(outdated, jobs, gpus, tested)
 
 
@@ -201,7 +198,7 @@ def _in_processes(runs: list[Run], jobs: int, gpus: list[str], tested: bool) -> 
     devices = context.Queue()
     for number in range(jobs):
         devices.put((number, gpus[number % len(gpus)] if gpus else None))
-    pool = ProcessPoolExecutor(jobs, context, _start_worker, (devices,))
+    pool = ProcessPoolExecutor(jobs, context, _start_worker, (devices, os.getpid()))
     try:
         done = as_completed([pool.submit(_do, run, tested) for run in runs])
         for future in tqdm(done, '[classify] runs', len(runs), unit='run', dynamic_ncols=True):

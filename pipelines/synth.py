@@ -88,7 +88,7 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
 
     def load():
         from pipelines.openmm.engine import threads
-        threads.set_threads()
+        threads.set_threads(gpus)
         from pipelines.openmm.engine import config as mm
         from pipelines.openmm.synth import gan_sampling
         cfg = mm.load(config, data_root=crops, num_classes=len(classes), options=options or ())

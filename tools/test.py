@@ -14,7 +14,7 @@ import os
 import sys
 from pathlib import Path
 
-from pipelines.core import json_files, manifest
+from pipelines.core import json_files, machine, manifest
 from pipelines.core.errors import InputError, command
 from pipelines.openmm.engine import config_files
 from tools import train
@@ -39,8 +39,8 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError(model, expected='trained weights', found='nothing',
                          remedy=f'python tools/train.py {args.config} --dataset {args.dataset}, or say --model')
 
-    from pipelines.openmm.engine import evaluation, training
-    training.check_gpus(int(os.environ.get('LOCAL_WORLD_SIZE', 1)))
+    from pipelines.openmm.engine import devices, evaluation, training
+    devices.check(machine.number('LOCAL_WORLD_SIZE', 1))
     cfg = task.load(args.cfg_options)
     evaluation.choose(cfg, args.split, task.row.config)
     if args.check:

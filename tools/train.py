@@ -17,7 +17,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.core import coco, files
+from pipelines.core import coco, files, machine
 from pipelines.core.errors import InputError, command
 from pipelines.core.rows import CONFIGS, Images, Row, recipe
 from pipelines.core.workspace import STAGES, Workspace
@@ -101,9 +101,9 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError(out, expected=f'nothing, or a training of {made_from.strip()}', found=note.read_text().strip(),
                          remedy='choose another --out, or remove that folder')
 
-    from pipelines.openmm.engine import training
-    training.check_gpus(int(os.environ.get('LOCAL_WORLD_SIZE', 1)))
-    gpus = int(os.environ.get('WORLD_SIZE', 1))
+    from pipelines.openmm.engine import devices, training
+    devices.check(machine.number('LOCAL_WORLD_SIZE', 1))
+    gpus = machine.number('WORLD_SIZE', 1)
     if found := lint_configs.findings(task.row.config, task.work.folder('convert'), gpus=gpus, classifier_gpus=gpus,
                                       options=args.cfg_options):
         raise lint_configs.FoundError(found)

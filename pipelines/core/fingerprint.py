@@ -1,23 +1,35 @@
-"""SHA-256 of files and folders, read again only where size or time of a file changed."""
+"""SHA-256 of files and folders, read again only where size, times or inode of a file changed.
+
+The time of the last change of the inode (ctime) is among them: no program can set it, so an edit that keeps size and
+mtime (``exiftool -P``, ``touch -r``) is seen.
+"""
 from __future__ import annotations
 
 import functools
 import hashlib
 import os
+import re
 import stat
+import time
 from array import array
 from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 
+from pipelines.core import machine
 from pipelines.core.errors import InputError
 
 _TOGETHER = 64  # files for a thread: handing each over costs more than to hash a small one
 _AHEAD, _AHEAD_BYTES = 16, 1 << 20  # files that the disk reads meanwhile, and how much of each
+_TICK = 0.02  # seconds: a file system's clock goes in steps, of 10 ms at most
+# What file managers, notebooks and network file systems leave in folders of images: no part of any data.
+_STRAY = re.compile(r'\.DS_Store|\._.*|(?:eh)?[Tt]humbs\.db|[Dd]esktop\.ini|\.directory|\.nfs[0-9a-f]+|@eaDir|__MACOSX|'
+                    r'\.ipynb_checkpoints|\.Trash(?:es|-\d+)?|\.Spotlight-V100|\.fseventsd')
 _BYTES_PER_THREAD = 1 << 14  # while a thread hashes so much, another one gets the interpreter's lock for its next file
 
 
@@ -47,7 +59,7 @@ def sha256_of(paths: Iterable[str | os.PathLike]) -> list[str]:
 
 def _sha256_parallel(paths: Sequence[str | os.PathLike], total_bytes: int) -> list[str]:
     """`sha256_of`, by as many threads as gain something at the mean size of these files."""
-    threads = min(len(os.sched_getaffinity(0)), 8, total_bytes // (_BYTES_PER_THREAD * max(len(paths), 1)),
+    threads = min(machine.cpus(), 8, total_bytes // (_BYTES_PER_THREAD * max(len(paths), 1)),
                   -(-len(paths) // _TOGETHER))
     if threads <= 1:
         return sha256_of(paths)
@@ -57,15 +69,15 @@ def _sha256_parallel(paths: Sequence[str | os.PathLike], total_bytes: int) -> li
 
 
 class Cache:
-    """Digests of files and folders, by real path and the digest of their sizes and mtimes.
+    """Digests of files and folders, by real path and the digest of their state (sizes, times, inodes).
 
     Args:
-        rows: (path, digest of sizes and mtimes, SHA-256), as of earlier calls; of one path there may be several.
+        rows: (path, digest of the state, SHA-256), as of earlier calls; of one path there may be several.
     """
 
     def __init__(self, rows: Iterable[tuple[str, str, str]] = ()) -> None:
         self._known = {(path, stats): sha256 for path, stats, sha256 in rows}
-        self.used: dict[str, list[str]] = {}  # by path, [digest of sizes and mtimes, SHA-256]: what was asked for
+        self.used: dict[str, list[str]] = {}  # by path, [digest of the state, SHA-256]: what was asked for
 
     def get(self, path: str, stats: str) -> str | None:
         if found := self._known.get((path, stats)):
@@ -132,22 +144,50 @@ def _stat(entry: os.DirEntry | Path, root: str) -> os.stat_result:
         f'a link to {os.path.realpath(entry)}' if entry.is_symlink() else 'a device, a pipe or nothing'))
 
 
-def fingerprint(path: Path, cache: Cache, root: str = '', written: Digests | None = None,
+@dataclass(frozen=True)
+class Listed:
+    """The files that a list names, as an input: what else lies beside them does not count.
+
+    Args:
+        root: what the names are relative to.
+        names: in any order, and as often as the list has them.
+    """
+    root: Path
+    names: Sequence[str]
+
+
+def _state(name: str, found: os.stat_result) -> tuple:
+    return name, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+def _read_after(states: Iterable[tuple]) -> None:
+    """Wait until the clock of the file system has gone on since the last change: a later one has another time then."""
+    newest = max((state[3] for state in states), default=0) / 1e9
+    if 0 <= (age := time.time() - newest) < _TICK:
+        time.sleep(_TICK - age)
+
+
+def fingerprint(path: Path | Listed, cache: Cache, root: str = '', written: Digests | None = None,
                 inside: str = '') -> tuple[str, int]:
     """SHA-256 of a file's bytes, or of a folder's entries (name, their SHA-256), and the number of files.
 
+    Files that programs leave in folders of images (``.DS_Store``, ``Thumbs.db``, ``@eaDir``) are not looked at.
+
     Args:
-        path: a file or folder, or a link to one.
+        path: a file or folder, or a link to one; or files of a list.
         cache: of earlier calls; updated here. A folder's digest there is about the files directly in it.
         root: of the folder; links in it may lead from file to file, not to folders and not out of it.
         written: files in folders that need not be read, as ``inside``/name.
     Raises:
-        InputError: other links; a device or a pipe; a file that is not as it was written.
+        InputError: other links; a device or a pipe; a file that is not as it was written, or is not there.
     """
+    if isinstance(path, Listed):
+        return _listed(path, cache)
     folder = path.is_dir()
     if folder:
         root = root or os.path.realpath(path) + os.sep
-        entries = sorted(os.scandir(path), key=lambda entry: entry.name)
+        entries = sorted((entry for entry in os.scandir(path) if not _STRAY.fullmatch(entry.name)),
+                         key=lambda entry: entry.name)
         files = [entry for entry in entries if not entry.is_dir(follow_symlinks=False)]
         rows, count = [], len(files)
         for entry in entries:
@@ -157,18 +197,47 @@ def fingerprint(path: Path, cache: Cache, root: str = '', written: Digests | Non
                 count += below
     else:
         files, rows, count = [path], [], 1
-    state = [(entry.name, s.st_size, s.st_mtime_ns, s.st_ino) for entry in files for s in [_stat(entry, root)]]
-    stats, key = hashlib.sha256(repr(state).encode()).hexdigest(), os.path.realpath(path)
-    found = cache.get(key, stats)
+    state = [_state(entry.name, _stat(entry, root)) for entry in files]
+    key = os.path.realpath(path)
+    found, stats = _known(cache, key, state)
     if found is None:
         known = [None] * len(files) if written is None or not folder else written.get(
             [f'{inside}/{file.name}' for file in files], [size for _, size, *_ in state])
-        unread = [(file, size) for file, digest, (_, size, *_) in zip(files, known, state) if digest is None]
-        read = iter(_sha256_parallel([file for file, _ in unread], sum(size for _, size in unread)))
+        unread = [(file, row) for file, digest, row in zip(files, known, state) if digest is None]
+        read = iter(_read([file for file, _ in unread], [row for _, row in unread]))
         digests = [digest or next(read) for digest in known]
         own = ''.join(f'{digest}  {entry.name}\n' for digest, entry in zip(digests, files))
-        found = hashlib.sha256(own.encode()).hexdigest() if folder else digests[0]
+        found = hashlib.sha256(own.encode(errors='surrogateescape')).hexdigest() if folder else digests[0]
         cache.put(key, stats, found)
     if not folder:
         return found, 1
-    return hashlib.sha256((found + ''.join(rows)).encode()).hexdigest(), count
+    return hashlib.sha256((found + ''.join(rows)).encode(errors='surrogateescape')).hexdigest(), count
+
+
+def _known(cache: Cache, key: str, state: list[tuple]) -> tuple[str | None, str]:
+    stats = hashlib.sha256(repr(state).encode()).hexdigest()
+    return cache.get(key, stats), stats
+
+
+def _read(files: list, state: list[tuple]) -> list[str]:
+    _read_after(state)
+    return _sha256_parallel(files, sum(size for _, size, *_ in state))
+
+
+def _listed(listed: Listed, cache: Cache) -> tuple[str, int]:
+    names = sorted(set(listed.names))
+    root, state = os.path.realpath(listed.root), []
+    for name in names:
+        try:
+            state.append(_state(name, os.stat(f'{root}/{name}')))
+        except OSError as error:
+            raise InputError(f'{listed.root}/{name}', expected='a file, as a list names it', found=error.strerror,
+                             remedy='run the stage that made it again') from None
+    key = f'{root}: {hashlib.sha256(chr(10).join(names).encode(errors="surrogateescape")).hexdigest()}'
+    found, stats = _known(cache, key, state)
+    if found is None:
+        digests = _read([f'{root}/{name}' for name in names], state)
+        rows = ''.join(f'{digest}  {name}\n' for digest, name in zip(digests, names))
+        found = hashlib.sha256(rows.encode(errors='surrogateescape')).hexdigest()
+        cache.put(key, stats, found)
+    return found, len(names)

@@ -1,12 +1,17 @@
 """Manifests: what a folder was made from, so that nothing is made twice and nothing is half made.
 
-`produce` runs a build into a hidden sibling folder and renames it into place, manifest last. A later call with the
+`produce` runs a build into a hidden sibling folder and swaps it into place, manifest last. A later call with the
 same parameters and the same input bytes, onto untouched outputs, returns at once. A manifest has no time stamps and no
 absolute paths: equal inputs give equal bytes.
 
+What decides a result stands in its head (stage, parameters, inputs, versions) and, changed, makes it again. What it was
+``made`` with (the digest of our code; device, CPU, threads) is recorded too; where only the code is another, the
+result stays and a line says so: FGIC_AGAIN=1 (``make AGAIN=1``) makes it anew.
+
 Beside ``crop/`` lie ``.crop.lock`` (one writer at a time), ``.crop.staging`` (a build under way, kept for resuming
-where the build can resume) and ``.crop.stat.json`` (size and mtime of what was hashed, so that 41,160 crops are
-checked without being read; the stages beside it use it too, for they read the same images).
+where the build can resume), ``.crop.key`` (what that is a build of) and ``.crop.stat.json`` (sizes and times of what
+was hashed, so that 41,160 crops are checked without being read; the stages beside it use it too, for they read the same
+images).
 """
 from __future__ import annotations
 
@@ -19,29 +24,21 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import __version__
-from pipelines.core import json_files
+from pipelines.core import code, files, json_files
 from pipelines.core.errors import InputError
-from pipelines.core.fingerprint import Cache, Digests, fingerprint
+from pipelines.core.files import link
+from pipelines.core.fingerprint import Cache, Digests, Listed, fingerprint
+from pipelines.core.records import LOGS, NAME, Row, check_chain, found, known, load, reading, recorded
 
-NAME = 'manifest.json'
-LOGS = 'logs'  # a folder of this name is kept with a result but is no part of it: TensorBoard events, checkpoints
+__all__ = ['AGAIN', 'LOGS', 'NAME', 'Listed', 'Row', 'check_chain', 'found', 'is_current', 'link', 'load', 'other_code',
+           'produce', 'reading', 'recorded']  # a stage needs this module alone
 
+AGAIN = 'FGIC_AGAIN'
 
-def link(path: Path, target: str) -> None:
-    """Make ``path`` a symbolic link to ``target``, replacing a link that says otherwise.
-
-    Links are no part of a manifest, so a stage calls this after `produce` as well: it mends one that dangles because
-    the data were moved.
-    """
-    if path.is_symlink() and os.readlink(path) == target:
-        return
-    partial = path.with_name(f'.{path.name}.partial')
-    partial.unlink(missing_ok=True)
-    partial.symlink_to(target)
-    partial.replace(path)
+Inputs = Mapping[str, Path | Listed | dict]
 
 
-def _rows(paths: Mapping[str, Path | dict], cache: Cache, written: Digests | None = None) -> list[dict]:
+def _rows(paths: Inputs, cache: Cache, written: Digests | None = None) -> list[dict]:
     rows = []
     for name, path in sorted(paths.items()):
         digest, count = (path['sha256'], path['count']) if isinstance(path, dict) else fingerprint(
@@ -50,170 +47,214 @@ def _rows(paths: Mapping[str, Path | dict], cache: Cache, written: Digests | Non
     return rows
 
 
-def recorded(folder: Path) -> dict[str, dict]:
-    """By path, the rows of a manifest's inputs and outputs: what `produce` takes in place of reading the files again.
-
-    Raises:
-        InputError: no manifest.
-    """
-    try:
-        content = load(folder)
-        return {row['path']: row for row in content['inputs'] + content['outputs']}
-    except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(folder / NAME, expected='the manifest of a finished stage', found='none that can be read',
-                         remedy=f'run that stage first: make {folder.name}') from None
-
-
 def _outputs(folder: Path) -> dict[str, Path]:
     return {entry.name: entry for entry in folder.iterdir()
             if entry.name not in (NAME, LOGS) and not entry.is_symlink() and not entry.name.startswith('.')}
 
 
-def load(folder: Path) -> dict:
-    return json_files.read(folder / NAME)
-
-
-@contextlib.contextmanager
-def reading(folder: Path, parameters: Mapping[str, Any]) -> Iterator[None]:
-    """Use what `produce` made of these parameters, and another run may make anew of others meanwhile.
-
-    Raises:
-        InputError: one did.
-    """
-    def found() -> dict:
-        try:
-            return load(folder)
-        except (OSError, ValueError):
-            return {}
-
-    before = found()
-    yield
-    if before.get('parameters') != json.loads(json.dumps(parameters)) or found() != before:
-        raise InputError(folder, expected='the result that this run made or found there',
-                         found='that of another run at the same time', remedy='run the same command again; give runs '
-                         'of another seed or other options a folder of their own (--model-dir)')
-
-
-def _head(stage: str, parameters: Mapping[str, Any], inputs: Mapping[str, Path | dict], packages: tuple[str, ...],
-          cache: Cache) -> dict:
+def _head(stage: str, parameters: Mapping[str, Any], inputs: Inputs, packages: tuple[str, ...], cache: Cache) -> dict:
     from importlib import metadata
 
     return dict(stage=stage, parameters=json.loads(json.dumps(parameters)), inputs=_rows(inputs, cache),
                 versions={'fgic': __version__, **{name: metadata.version(name) for name in sorted(packages)}})
 
 
-def _cache(out: Path) -> Cache:
-    """What the stages hashed that write beside ``out``."""
-    rows = []
-    for path in out.parent.glob('.*.stat.json'):
-        with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
-            rows += [(str(key), str(stats), str(sha256)) for key, (stats, sha256) in json_files.read(path).items()]
-    return Cache(rows)
+def is_current(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Inputs, *,
+               packages: tuple[str, ...] = (), source: Path | None = None) -> bool:
+    """Whether `produce` with these arguments would find ``out`` up to date.
 
-
-def is_current(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Mapping[str, Path | dict], *,
-               packages: tuple[str, ...] = ()) -> bool:
-    """Whether `produce` with these arguments would find ``out`` up to date."""
+    Args:
+        source: the file that the build is in, for `AGAIN`.
+    """
     out = out.absolute()
-    cache = _cache(out)
-    return _current(out, _head(stage, parameters, inputs, packages, cache), cache)
+    cache = known(out.parent)
+    head = _head(stage, parameters, inputs, packages, cache)
+    return _current(out, head, cache) and not (source and _again() and other_code(out, source))
+
+
+def other_code(out: Path, source: Path) -> bool:
+    """Whether a result is of other code than the present one.
+
+    Args:
+        source: the file that the build is in.
+    """
+    return [row.get('code') for row in found(out).get('made', [])][-1:] != [code.digest(source)]
+
+
+def _again() -> bool:
+    return os.environ.get(AGAIN, '') not in ('', '0')
 
 
 def _current(out: Path, head: dict, cache: Cache) -> bool:
-    try:
-        found = load(out)
-    except (OSError, ValueError):
-        return False
-    return {key: found.get(key) for key in head} == head and found.get('outputs') == _rows(_outputs(out), cache)
+    content = found(out)
+    return {key: content.get(key) for key in head} == head and content.get('outputs') == _rows(_outputs(out), cache)
 
 
 def _changed(out: Path, head: dict) -> str:
     """In words, what of a result's manifest is no longer so; nothing where there is no result."""
-    try:
-        found = load(out)
-    except (OSError, ValueError):
-        return ''
-    reasons = []
+    content = found(out)
+    return (_differences(content, head) or 'its own files') if content else ''
+
+
+def _differences(old: dict, new: dict) -> str:
+    """In words, in what two heads differ."""
+    names = []
     for key in ('parameters', 'versions'):
-        old, new = found.get(key, {}), head[key]
-        reasons += [f'{key[:-1]} {name}' for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
-    old, new = ({row['path']: row for row in rows} for rows in (found.get('inputs', []), head['inputs']))
-    reasons += [f'input {name}' for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
-    return ', '.join(reasons) or 'its own files'
+        before, after = old.get(key, {}), new[key]
+        names += [f'{key[:-1]} {name}' for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
+    before, after = ({row['path']: row for row in head.get('inputs', [])} for head in (old, new))
+    names += [f'input {name}' for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
+    return ', '.join(names)
+
+
+def _still(inputs: Inputs, head: dict, out: Path, cache: Cache) -> None:
+    """The inputs are what they were before the build.
+
+    Raises:
+        InputError: one is not: nobody can say what the build has read.
+    """
+    now = _rows({name: path.now() or dict(path, sha256='') if isinstance(path, Row) else path
+                 for name, path in inputs.items()}, cache)
+    if changed := [new['path'] for old, new in zip(head['inputs'], now) if old != new]:
+        raise InputError(changed[0], expected=f'the same bytes while {out.name} was made from them',
+                         found='others at the end', remedy='run the same command again, when nothing writes there; the '
+                         'earlier result is untouched')
 
 
 def _publish(staging: Path, out: Path, old: Path) -> None:
-    if out.exists():
+    """Put a whole folder into the place of another: a reader sees one of them at every moment."""
+    if not out.exists():
+        staging.rename(out)
+        return
+    if files.exchange(staging, out):
+        staging.rename(old)
+    else:  # a file system that cannot swap: for a moment there is neither
         out.rename(old)
-    staging.rename(out)
+        staging.rename(out)
     shutil.rmtree(old, ignore_errors=True)
 
 
-def produce(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Mapping[str, Path | dict],
-            build: Callable[[Path], Digests | None], *, packages: tuple[str, ...] = (), resume: bool = False) -> bool:
+@contextlib.contextmanager
+def _locked(path: Path, stage: str, out: Path) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path)
+    try:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            print(f'[{stage}] another process is writing {out}; waiting for it', flush=True)
+            lock.acquire()
+    except NotImplementedError:
+        raise InputError(path, expected='a file system with locks (flock)', found='one without', remedy='choose a '
+                         'WORK on another one, or have it mounted with locks (Lustre: -o flock)') from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def produce(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Inputs,
+            build: Callable[[Path], Digests | None], *, packages: tuple[str, ...] = (), resume: bool = False,
+            conditions: Callable[[], dict] = dict, quick: bool = False) -> bool:
     """Make ``out`` with ``build``, unless it is already there, made from the same parameters and bytes.
 
     Args:
         out: the result's folder.
         stage: recorded, and printed in front of "up to date".
-        parameters: JSON values; no absolute paths.
-        inputs: files and folders read by the build, by the name they are recorded under; or rows that another
-            stage's manifest has of them (`recorded`).
+        parameters: JSON values; no absolute paths. Whatever decides the result: options, the number of processes.
+        inputs: files and folders read by the build, by the name they are recorded under (relative to WORK/DATASET); or
+            the files that a list names; or rows that another stage's manifest has of them (`recorded`).
         build: fills the (empty) folder it is given, and may return digests of files it wrote, which then are not
             read again. Hidden folders are scratch: removed before the folder is published.
         packages: distributions whose versions are recorded and, changed, make a result outdated.
         resume: the build can go on in the folder that an interrupted one left.
+        conditions: recorded as what it was made with (`devices.conditions`); asked only where something is built.
+        quick: made in seconds, and nothing depends on it: other code makes it again.
     Returns:
         whether anything was built.
+    Raises:
+        InputError: ``out`` holds somebody else's files; an input changed meanwhile: nothing is published then.
     """
-    from filelock import FileLock, Timeout
-
     out = out.absolute()
     out.parent.mkdir(parents=True, exist_ok=True)
     side = {kind: out.with_name(f'.{out.name}.{kind}') for kind in ('lock', 'staging', 'old', 'stat.json', 'key')}
-    lock = FileLock(side['lock'])
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        print(f'[{stage}] another process is writing {out}; waiting for it', flush=True)
-        lock.acquire()
-    try:
+    with _locked(side['lock'], stage, out):
         if side['old'].exists() and not out.exists():
             side['old'].rename(out)
         shutil.rmtree(side['old'], ignore_errors=True)
         if out.is_dir() and any(out.iterdir()) and not (out / NAME).exists():
             raise InputError(out, expected='a folder that a stage wrote, or none', found=f'a folder without {NAME}',
                              remedy='choose another --out, or move that folder away')
-        cache = _cache(out)
+        cache, made = known(out.parent), dict(code=code.of(build))
         head = _head(stage, parameters, inputs, packages, cache)
-        if _current(out, head, cache):
+        current = _current(out, head, cache)
+        other = current and [row.get('code') for row in found(out).get('made', [])][-1:] != [made['code']]
+        if current and not (other and (quick or _again())):
             json_files.write(side['stat.json'], cache.used)
-            print(f'[{stage}] up to date', flush=True)
+            print(f'[{stage}] up to date' + (', but made by other code than this (AGAIN=1 makes it anew)' if other else
+                                             ''), flush=True)
             return False
-        if why := _changed(out, head):
+        if why := 'the code' if other else _changed(out, head):
             print(f'[{stage}] again, for {why} changed', flush=True)
-
-        staging, key = side['staging'], json.dumps(head, sort_keys=True)
-        if not (resume and side['key'].exists() and side['key'].read_text() == key):
-            side['key'].unlink(missing_ok=True)  # first: nobody is to resume in a folder that was half removed
-            shutil.rmtree(staging, ignore_errors=True)
-        staging.mkdir(exist_ok=True)
-        if resume:
-            side['key'].write_text(key)
-        if not (staging / NAME).exists():  # else it is whole, and was stopped before it was published
-            written = build(staging)
-            outputs = _rows(_outputs(staging), cache, written)
-            if written and written.missing():
-                raise InputError(staging, expected='every file that was written', found=f'{written.missing()} missing',
-                                 remedy='remove that folder, and see whether the disk is well')
-            json_files.write(staging / NAME, dict(head, outputs=outputs))
-        for scratch in [entry for entry in staging.glob('.*') if entry.is_dir() and not entry.is_symlink()]:
-            shutil.rmtree(scratch)
-        _publish(staging, out, side['old'])
-        side['key'].unlink(missing_ok=True)
-        old, new = os.path.realpath(staging), os.path.realpath(out)
-        json_files.write(side['stat.json'], {
-            new + path[len(old):] if path.startswith(old) else path: row for path, row in cache.used.items()})
-    finally:
-        lock.release()
+        _build(out, side, stage, head, dict(made, **conditions()), inputs, build, cache, resume)
     return True
+
+
+def _build(out: Path, side: Mapping[str, Path], stage: str, head: dict, now: dict, inputs: Inputs,
+           build: Callable[[Path], Digests | None], cache: Cache, resume: bool) -> None:
+    """Run a build, or go on with an interrupted one of the same head, and publish it."""
+    staging, key = side['staging'], side['key']
+    begun = _begun(key) if resume else {}
+    whole = begun.get('head') == head and (staging / NAME).exists() and _current(staging, head, cache)
+    if begun.get('head') != head or (staging / NAME).exists() and not whole:
+        if begun.get('head'):
+            print(f'[{stage}] starts anew: the one that was interrupted had another '
+                  f'{_differences(begun["head"], head) or "code"}', flush=True)
+        begun = {}
+        key.unlink(missing_ok=True)  # first: nobody is to resume in a folder that was half removed
+        shutil.rmtree(staging, ignore_errors=True)
+    else:
+        files.remove_partials(staging)
+    staging.mkdir(exist_ok=True)
+    made = begun.get('made', [])
+    if not whole and made[-1:] != [now]:
+        if made:
+            print(f'[{stage}] goes on with {_words(now, made[-1])}; it began with {_words(made[-1], now)}', flush=True)
+        made.append(now)
+    if resume:
+        json_files.write(key, dict(head=head, made=made))
+    if not whole:  # else it was stopped before it was published
+        written = build(staging)
+        outputs = _rows(_outputs(staging), cache, written)
+        if written and written.missing():
+            raise InputError(staging, expected='every file that was written', found=f'{written.missing()} missing',
+                             remedy='remove that folder, and see whether the disk is well')
+        try:
+            _still(inputs, head, out, cache)
+        except InputError:
+            key.unlink(missing_ok=True)  # nobody is to resume what was made of two states
+            raise
+        json_files.write(staging / NAME, dict(head, made=made, outputs=outputs))
+    for scratch in [entry for entry in staging.glob('.*') if entry.is_dir() and not entry.is_symlink()]:
+        shutil.rmtree(scratch)
+    _publish(staging, out, side['old'])
+    key.unlink(missing_ok=True)
+    old, new = os.path.realpath(staging), os.path.realpath(out)
+    json_files.write(side['stat.json'], {
+        new + path[len(old):] if path.startswith(old) else path: row for path, row in cache.used.items()})
+
+
+def _begun(key: Path) -> dict:
+    """What an unfinished build is one of."""
+    try:
+        content = json_files.read(key)
+        return content if isinstance(content, dict) else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def _words(conditions: dict, other: dict) -> str:
+    """What of some conditions is not so in others."""
+    return ', '.join(f'{name} {str(value)[:12 if name == "code" else None]}' for name, value in conditions.items()
+                     if other.get(name) != value)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipelines.core.errors import InputError
 
-_BYTES = 240  # of one part; file systems hold 255, and a file is written as .NAME.partial
+_BYTES = 240  # of one part; file systems hold 255, and a file is written as .NAME.0123.partial
 _FAULTS = dict(absolute='an absolute path', backslash='a backslash', control='a control character',
                coding='characters that are no text', dots='an empty part, . or ..')
 _FAULTY = re.compile(r'(?P<absolute>\A(?:/|[A-Za-z]:))|(?P<backslash>\\)|(?P<control>[\x00-\x1f\x7f-\x9f])|'

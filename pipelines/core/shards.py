@@ -6,11 +6,9 @@ place; a job that starts again in the same folder leaves those out. At most the 
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
 import multiprocessing
 import os
-import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -20,7 +18,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
-from pipelines.core import json_files
+from pipelines.core import json_files, machine
 from pipelines.core.errors import InputError
 
 
@@ -41,7 +39,7 @@ class Engine:
     @contextmanager
     def executor(self, shards: int) -> Iterator[tuple[Executor, int]]:
         """A place to submit to, and how many shards it works on at once."""
-        workers = min(self.workers or len(os.sched_getaffinity(0)), shards)
+        workers = min(self.workers or machine.cpus(), shards)
         if self.scheduler:
             with _dask_client(self.scheduler) as client:
                 # a worker that dies is no fault of the shard it was at
@@ -68,11 +66,9 @@ class _Here(Executor):
 
 
 def _start(parent: int, workers: int) -> None:
-    """In a worker: die with the parent, to write nothing where the next run does (prctl(2), PR_SET_PDEATHSIG)."""
+    """In a worker: die with the parent, to write nothing where the next run does."""
     os.environ['FGIC_JOBS'] = str(workers)  # which share the CPUs
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)
+    machine.die_with_parent(parent)
 
 
 def _dask_client(address: str) -> Any:

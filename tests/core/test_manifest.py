@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -7,12 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from pipelines.core import fingerprint, manifest
+from pipelines.core import code, files, fingerprint, manifest
 from pipelines.core.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -158,6 +160,180 @@ def test_a_folder_of_somebody_elses_is_not_touched(source, tmp_path):
     with pytest.raises(InputError, match='a folder without manifest.json'):
         build_copy(source, tmp_path / 'out')
     assert (tmp_path / 'out' / 'thesis.tex').read_text() == 'my life'
+
+
+def test_an_edit_that_keeps_size_and_mtime_is_seen(source, tmp_path):
+    build_copy(source, tmp_path / 'out')
+    before = (source / 'a.txt').stat()
+    (source / 'a.txt').write_text('two')
+    os.utime(source / 'a.txt', ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (source / 'a.txt').stat().st_mtime_ns == before.st_mtime_ns
+    assert build_copy(source, tmp_path / 'out')
+    assert (tmp_path / 'out' / 'copy.txt').read_text() == 'two{}'
+
+
+@pytest.mark.parametrize('name', ['.DS_Store', '._a.txt', 'Thumbs.db', '.nfs00000000012', '@eaDir/a.txt', '.directory'])
+def test_what_programs_leave_in_folders_is_no_input(source, tmp_path, name):
+    build_copy(source, tmp_path / 'out')
+    (source / name).parent.mkdir(exist_ok=True)
+    (source / name).write_text('stray')
+    assert not build_copy(source, tmp_path / 'out')
+
+
+def build_listed(source: Path, out: Path, names: list[str]) -> bool:
+    return manifest.produce(out, 'listed', {}, {'list images': manifest.Listed(source, names)},
+                            lambda folder: (folder / 'x').write_text('x') and None)
+
+
+def test_the_files_of_a_list_are_inputs_and_what_lies_beside_them_is_not(source, tmp_path, hashed):
+    (source / 'b').mkdir()
+    (source / 'b' / 'c.txt').write_text('c')
+    assert build_listed(source, out := tmp_path / 'out', ['b/c.txt', 'a.txt', 'a.txt'])
+    row = manifest.load(out)['inputs'][0]
+    digests = {name: hashlib.sha256(text).hexdigest() for name, text in (('a.txt', b'one'), ('b/c.txt', b'c'))}
+    rows = ''.join(f'{digest}  {name}\n' for name, digest in digests.items())
+    assert row == dict(path='list images', count=2, sha256=hashlib.sha256(rows.encode()).hexdigest())
+    (source / 'another.txt').write_text('another')
+    hashed.clear()
+    assert not build_listed(source, out, ['a.txt', 'b/c.txt']) and not hashed
+    (source / 'b' / 'c.txt').write_text('d')
+    assert build_listed(source, out, ['a.txt', 'b/c.txt'])
+    with pytest.raises(InputError, match='gone.txt: expected a file, as a list names it, found No such file'):
+        build_listed(source, out, ['gone.txt'])
+
+
+def test_an_input_that_changes_during_a_build_is_not_recorded_as_what_it_was_made_from(source, tmp_path):
+    def build(folder: Path) -> None:
+        (folder / 'copy.txt').write_text((source / 'a.txt').read_text())
+        (source / 'a.txt').write_text('two')
+
+    out = tmp_path / 'out'
+    for resume in (False, True):
+        (source / 'a.txt').write_text('one')
+        with pytest.raises(InputError, match='source: expected the same bytes while out was made from them'):
+            manifest.produce(out, 'copy', {}, {'source': source}, build, resume=resume)
+        assert not out.exists()
+        (source / 'a.txt').write_text('one')  # as before: what was made is not gone on with all the same
+        with pytest.raises(InputError):
+            manifest.produce(out, 'copy', {}, {'source': source}, build, resume=resume)
+    assert build_copy(source, out) and (out / 'copy.txt').read_text() == 'two{}'
+
+
+def test_rows_of_another_manifest_are_looked_at_again_too(source, tmp_path):
+    build_copy(source, first := tmp_path / 'first', k=1)
+    row = manifest.recorded(first)['copy.txt']
+    with pytest.raises(InputError, match='first/copy.txt: expected the same bytes'):
+        manifest.produce(tmp_path / 'out', 'next', {}, {'first/copy.txt': row},
+                         lambda folder: build_copy(source, first, k=2) and None)
+    assert not (tmp_path / 'out').exists()
+
+
+def made_by(tmp_path: Path, text: str, **options) -> bool:
+    """Produce by a build that stands in a file of its own."""
+    import importlib.util
+    path = tmp_path / 'code' / 'builder.py'
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    spec = importlib.util.spec_from_file_location('builder', path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules.pop('builder', None)
+    importlib.invalidate_caches()
+    code.digest.cache_clear()
+    code._imported.cache_clear()
+    exec(compile(text, str(path), 'exec'), module.__dict__)
+    return manifest.produce(tmp_path / 'out', 'made', {}, {}, module.build, **options)
+
+
+def test_other_code_alone_says_so_and_makes_it_anew_only_when_asked(tmp_path, monkeypatch, capsys):
+    one, remark, two = (f'def build(folder):{remark}    (folder / "x").write_text("{text}")\n' for text, remark in (
+        ('one', '\n'), ('one', '\n    # why\n\n'), ('two', '\n')))
+    assert made_by(tmp_path, one)
+    assert not made_by(tmp_path, remark)
+    assert capsys.readouterr().out == '[made] up to date\n'
+    assert not made_by(tmp_path, two) and (tmp_path / 'out/x').read_text() == 'one'
+    assert capsys.readouterr().out == '[made] up to date, but made by other code than this (AGAIN=1 makes it anew)\n'
+    assert manifest.other_code(tmp_path / 'out', tmp_path / 'code/builder.py')
+    monkeypatch.setenv(manifest.AGAIN, '0')
+    assert not made_by(tmp_path, two)
+    monkeypatch.setenv(manifest.AGAIN, '1')
+    assert made_by(tmp_path, two) and (tmp_path / 'out/x').read_text() == 'two'
+    assert capsys.readouterr().out.endswith('[made] again, for the code changed\n')
+    assert not made_by(tmp_path, two) and not manifest.other_code(tmp_path / 'out', tmp_path / 'code/builder.py')
+    monkeypatch.delenv(manifest.AGAIN)
+    assert made_by(tmp_path, one, quick=True)
+
+
+def test_the_code_of_a_result_is_what_its_file_imports_however_far():
+    found = {path.relative_to(ROOT).as_posix() for path in code.sources(ROOT / 'pipelines/detect.py')}
+    assert {'pipelines/detect.py', 'pipelines/core/boxes.py', 'pipelines/openmm/detect/detection.py',
+            'pipelines/openmm/engine/training.py', 'pipelines/openmm/engine/hooks.py',
+            'pipelines/openmm/compat/ops.py'} <= found
+    assert not {path for path in found if path.startswith(('pipelines/synth', 'pipelines/openmm/synth', 'tools'))}
+
+
+def test_a_result_says_what_it_was_made_with_and_going_on_elsewhere_is_said(tmp_path, capsys):
+    def stopped(folder: Path) -> None:
+        raise Stopped
+
+    def made(build, **conditions) -> bool:
+        return manifest.produce(tmp_path / 'out', 'train', dict(processes=conditions.pop('processes', 1)), {}, build,
+                                resume=True, conditions=lambda: conditions)
+
+    with pytest.raises(Stopped):
+        made(stopped, device='H100', threads=4)
+    assert made(lambda folder: (folder / 'model').write_text('m') and None, device='CPU', threads=4)
+    assert '[train] goes on with device CPU; it began with device H100' in capsys.readouterr().out
+    here = dict(code=code.digest(Path(__file__).resolve()), threads=4)
+    assert manifest.load(tmp_path / 'out')['made'] == [dict(here, device='H100'), dict(here, device='CPU')]
+    assert not made(stopped, device='CPU', threads=1)
+    with pytest.raises(Stopped):
+        made(stopped, processes=8)
+    assert '[train] again, for parameter processes changed' in capsys.readouterr().out
+    assert made(lambda folder: None, processes=4)
+    said = capsys.readouterr().out
+    assert '[train] starts anew: the one that was interrupted had another parameter processes' in said
+
+
+@pytest.mark.parametrize('swaps', [True, False])
+def test_a_reader_sees_a_whole_result_at_every_moment(tmp_path, monkeypatch, swaps):
+    if not swaps:
+        monkeypatch.setattr(files, 'exchange', lambda *_: False)
+    elif not can_exchange(tmp_path):
+        pytest.skip('the file system of this machine cannot exchange two folders')
+    out, missing, texts, done = tmp_path / 'out', 0, set(), threading.Event()
+    make = lambda k: manifest.produce(out, 'x', {'k': k}, {}, lambda folder: (folder / 'k').write_text(str(k)) and None)  # noqa: E731
+    make(0)
+    writer = threading.Thread(target=lambda: ([make(k) for k in range(1, 60)], done.set()))
+    writer.start()
+    while not done.is_set():
+        missing += not out.is_dir()
+        with contextlib.suppress(FileNotFoundError):  # of the earlier one, which is removed meanwhile
+            texts.add((out / 'k').read_text())
+    writer.join()
+    assert (out / 'k').read_text() == '59' and texts <= set(map(str, range(60)))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['.out.lock', '.out.stat.json', 'out']
+    if swaps:
+        assert missing == 0
+
+
+def can_exchange(folder: Path) -> bool:
+    for name in 'ab':
+        (folder / name).mkdir()
+    try:
+        return files.exchange(folder / 'a', folder / 'b')
+    finally:
+        for name in 'ab':
+            (folder / name).rmdir()
+
+
+def test_killed_between_the_swap_and_its_end_the_new_result_stays(source, tmp_path, monkeypatch):
+    out = tmp_path / 'out'
+    build_copy(source, out, k=1)
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(manifest.shutil, 'rmtree', lambda path, **_: path.exists() and stop())
+        build_copy(source, out, k=2)
+    assert not build_copy(source, out, k=2) and (out / 'copy.txt').read_text() == "one{'k': 2}"
+    assert build_copy(source, out, k=1) and (out / 'copy.txt').read_text() == "one{'k': 1}"
 
 
 class Stopped(BaseException):

@@ -22,7 +22,7 @@ def being_saved(logs: Path) -> bool:
     note = logs / 'last_checkpoint'
     if not note.exists():
         return False
-    return not (logs / Path(note.read_text()).name).exists() or any(logs.glob('.*.pth.partial'))
+    return not (logs / Path(note.read_text()).name).exists() or any(logs.glob('.*.pth.*.partial'))
 
 
 def prepare(hook: str, work: Path) -> Injector:

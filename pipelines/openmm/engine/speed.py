@@ -17,6 +17,7 @@ import torch
 from mmengine.runner import Runner
 from torch import nn
 
+from pipelines.core import machine
 from pipelines.core.errors import InputError
 from pipelines.openmm.engine.devices import device
 
@@ -143,8 +144,8 @@ class SpeedRunner(Runner):
 
 def cpus() -> int:
     """CPUs for this process: an equal share where several train or predict on this machine; at least 1."""
-    sharing = os.environ.get('LOCAL_WORLD_SIZE') or os.environ.get('FGIC_JOBS')  # torchrun's; our pools'
-    return max(1, len(os.sched_getaffinity(0)) // max(1, int(sharing or 1)))
+    sharing = machine.number('LOCAL_WORLD_SIZE') or machine.number('FGIC_JOBS', 1)  # torchrun's; our pools'
+    return max(1, machine.cpus() // sharing)
 
 
 def loader(config: Mapping[str, Any]) -> dict[str, Any]:

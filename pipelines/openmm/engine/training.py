@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import logging
 import os
@@ -11,8 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.core import machine
 from pipelines.core.errors import InputError
 from pipelines.core.manifest import LOGS
+from pipelines.openmm.engine import devices, threads
 
 if TYPE_CHECKING:
     from mmengine import Config
@@ -78,29 +81,18 @@ def _portable(cfg: Config) -> str:
     return (Config(replaced(cfg.to_dict())) if 'data_root' in cfg else cfg).pretty_text
 
 
-def check_gpus(processes: int) -> None:
-    """There is a GPU for each process of this machine, or no GPU at all: then they share the CPUs.
-
-    Raises:
-        InputError: fewer GPUs than processes.
-    """
-    import torch
-
-    if torch.cuda.is_available() and processes > torch.cuda.device_count():
-        raise InputError('GPUS', expected=f'at most {torch.cuda.device_count()}, the GPUs of this machine',
-                         found=str(processes), remedy='lower GPUS; for several nodes see tools/dist_train.sh')
-
-
 def _launch(config: Path, processes: int) -> None:
     """Run `main` in so many processes, through torchrun, which starts them again when one dies.
 
     Raises:
         InputError: fewer GPUs than processes, or processes that failed too often.
     """
-    check_gpus(processes)
+    devices.check(processes)
     torchrun = subprocess.Popen([sys.executable, '-m', 'torch.distributed.run', '--standalone',
-                                 f'--nproc-per-node={processes}', f'--max-restarts={os.environ.get("RESTARTS", 3)}',
+                                 f'--nproc-per-node={processes}',
+                                 f'--max-restarts={machine.number("RESTARTS", 3, low=0)}',
                                  '-m', 'pipelines.openmm.engine.training', str(config)],
+                                preexec_fn=functools.partial(machine.die_with_parent, os.getpid()),
                                 env={**os.environ, 'TORCH_DISABLE_SHARE_RDZV_TCP_STORE': '1'})  # see tools/launch.sh
     try:
         status = torchrun.wait()
@@ -128,7 +120,7 @@ def build_runner(cfg: Config) -> Runner:
             for metric in evaluator if isinstance(evaluator, list) else [evaluator or {}]:
                 metric['collect_device'] = 'gpu'  # by the process group; else in files in the working directory
     if not torch.cuda.is_available():
-        torch.set_num_threads(int(os.environ.get('OMP_NUM_THREADS', torch.get_num_threads())))
+        torch.set_num_threads(threads.asked() or torch.get_num_threads())
     for split in ('train', 'val', 'test'):
         if cfg.get(f'{split}_dataloader'):
             cfg[f'{split}_dataloader'] = speed.loader(cfg[f'{split}_dataloader'])
@@ -192,6 +184,7 @@ def main() -> None:
 
     from pipelines.openmm.compat import scope
 
+    machine.die_with_parent()  # torchrun, which is killed with the command that started it
     cfg = Config.fromfile(sys.argv[1])
     scope.enter(cfg.default_scope)
     run(cfg)

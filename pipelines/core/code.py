@@ -1,0 +1,69 @@
+"""A digest of the code that makes a result: a file of ours, and all of ours that it imports."""
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+_ROOT = Path(__file__).resolve().parents[2]
+_OURS = ('pipelines', 'data_converters', 'tools')
+# Imports wherever they stand: frameworks are imported inside functions. Text is read, not parsed: 80 files in 10 ms.
+_IMPORT = re.compile(r'^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n]+)|import[ \t]+([^\n]+))',
+                     re.MULTILINE)
+_NAMED = re.compile(rf"""['"]((?:{'|'.join(_OURS)})(?:\.\w+)+)['"]""")  # import_module('pipelines.openmm.engine.hooks')
+_REMARK = re.compile(r'^[ \t]*(?:#[^\n]*)?\n', re.MULTILINE)
+
+
+def of(build: Callable[..., Any]) -> str:
+    """The digest for the function that makes a result."""
+    file = Path(inspect.unwrap(getattr(build, 'func', build)).__code__.co_filename)
+    return digest(file if file.is_file() else Path(__file__))  # typed into an interpreter
+
+
+@functools.cache
+def digest(file: Path) -> str:
+    """SHA-256 of a source file and of every module of ours that it imports, and those import; lines that are blank or
+    only a comment do not count."""
+    total = hashlib.sha256()
+    for path in sorted(sources(file)):
+        name = path.relative_to(_ROOT).as_posix() if path.is_relative_to(_ROOT) else path.name
+        total.update(f'{name}\n{_REMARK.sub("", _text(path))}\n'.encode())
+    return total.hexdigest()
+
+
+def sources(file: Path) -> set[Path]:
+    """The files that `digest` is of."""
+    found, waiting = set(), [file.resolve()]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += _imported(path)
+    return found
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding='utf-8') + '\n'
+
+
+@functools.cache
+def _imported(path: Path) -> tuple[Path, ...]:
+    """The modules of ours that a file imports."""
+    text = _text(path)
+    names = set(_NAMED.findall(text))
+    for package, members, plain in _IMPORT.findall(text):
+        if package:
+            words = re.findall(r'(\w+)(?:[ \t]+as[ \t]+\w+)?', re.sub(r'#[^\n]*', '', members))
+            names |= {package, *(f'{package}.{word}' for word in words)}
+        else:
+            names |= {part.split()[0] for part in plain.split(',') if part.split()}
+    files = set()
+    for name in names:
+        if name.split('.')[0] in _OURS:
+            place = _ROOT.joinpath(*name.split('.'))
+            files |= {file for file in (place.with_suffix('.py'), place / '__init__.py') if file.is_file()}
+    return tuple(files)
