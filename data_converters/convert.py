@@ -1,162 +1,157 @@
 """Convert a raw dataset to COCO: train.json, val.json, test.json.
 
-    python -m data_converters.convert --dataset dogs --raw /data/StanfordDogs --out work_dirs/dogs/convert
-    python -m data_converters.convert --dataset cub  --raw /data/CUB_200_2011 --out work_dirs/cub/convert
+    python -m data_converters.convert --dataset dogs      --raw /data/StanfordDogs  --out work_dirs/dogs/convert
+    python -m data_converters.convert --dataset mushrooms --raw /data/my_mushrooms  --out work_dirs/mushrooms/convert
 
-RAW holds the unpacked dataset, or the official archives (images.tar, annotation.tar, lists.tar; CUB_200_2011.tgz),
-which are unpacked into OUT/raw. Train and test are the official ones; val is held out of train, class by class. Boxes
-are cut at the image's border; one that has no area left is dropped. Both are counted in summary.txt and summary.json.
-An image that is damaged, or whose XML is, is left out and listed in quarantine.json; a missing file is an error.
+RAW's layout is recognised and said; --layout forces one of these:
 
-Every image carries its fine class (`category_id`), every category its super-class (`supercategory`: dog or bird), so a
-detector can be trained for either. OUT/images links to the raw images.
+{shapes}
+
+Stanford Dogs and CUB may also be their official archives, which are unpacked into OUT/raw. Train, val and test are
+those that the dataset gives; a test that is not given is 20 % of each class, then a val that is not given --val-share
+of each class's train, both by the seed, whole groups and files of the same bytes together: see OUT/splits.csv.
+
+Boxes are cut at the image's border; one that has no area left is dropped. Without boxes the COCO files have no
+annotations. What is damaged is left out and listed in quarantine.json; the same bytes in two splits or under two labels
+are refused, and of an official set listed in duplicates.json. A missing file is an error.
+
+Every image carries its fine class (`category_id`), every category its super-class (`supercategory`: dog, bird, or
+--super), so a detector can be trained for either. OUT/images links to the raw images.
 """
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
-import itertools
 import os
+import re
 import sys
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
+from numpy.typing import NDArray
 
-from data_converters import cub, stanford_dogs
-from data_converters.records import Entry, Index, Record
-from data_converters.splits import check_index, hold_out, with_images
-from pipelines.core import boxes, coco, images, json_files, manifest, quarantine, shards
+from data_converters import duplicates, evidence, listing, registry, splits
+from data_converters.coco_out import read_back, table, to_coco, write_splits
+from data_converters.reader import Reader
+from data_converters.records import Entry, Index
+from pipelines.core import coco, fingerprint, images, json_files, manifest, quarantine, shards
 from pipelines.core.errors import DamagedError, InputError, command
 
-READERS: dict[str, ModuleType] = {'dogs': stanford_dogs, 'cub': cub, 'toy-dogs': stanford_dogs, 'toy-birds': cub}
 _SHARD = 1000  # images
 _ALONE = 30_000  # images, whose headers are read before other processes have started
+_NAME = re.compile(r'[^\W_][\w.-]{0,63}')
 
 
-def to_coco(records: list[Record], categories: list[dict]) -> tuple[dict, dict[str, int], list[dict]]:
-    """COCO instances of one split, built by sahi, with boxes cut at the image's border.
+@dataclass(frozen=True)
+class Options:
+    """What decides how a dataset is converted; see `convert`."""
+    dataset: str
+    layout: str
+    species: str | None
+    annotation_only: bool
+    verify: bool
+    val_share: float
+    seed: int
+    box_frame: str | None
 
-    Returns:
-        the COCO content; counts (images, boxes, boxes_annotated, multi_object, clipped, dropped_boxes); dropped boxes
-        as rows of file and reason.
+
+@dataclass(frozen=True)
+class Plan:
+    """A dataset as listed, checked, and its splits settled.
+
+    Args:
+        root: what `Reader.index` read.
+        splits: (N,) train, val or test.
+        drawn: which of them the seed decided.
+        twice: rows of ``duplicates.json``.
     """
-    from PIL import Image
+    root: Path
+    index: Index
+    splits: NDArray[np.str_]
+    drawn: list[str]
+    twice: list[dict]
 
-    limit = Image.MAX_IMAGE_PIXELS
-    from sahi.utils.coco import Coco, CocoImage
-
-    from data_converters.sahi_box import BoxAnnotation
-
-    out = Coco(image_id_setting='manual')
-    out.add_categories_from_coco_category_list(categories)
-    annotated = [len(record.xyxy) for record in records]
-    raw = np.concatenate([np.empty((0, 4)), *(record.xyxy for record in records)])
-    inside = boxes.clip(raw, np.repeat(np.array([record.size for record in records]).reshape(-1, 2), annotated, axis=0))
-    columns = zip(raw.tolist(), (raw != inside).any(axis=1).tolist(), boxes.area(inside).tolist(),
-                  boxes.xyxy_to_xywh(inside).tolist())
-    clipped, dropped = 0, []
-    for record, count in zip(records, annotated):
-        image = CocoImage(record.file, record.size[1], record.size[0], record.id)
-        category = categories[record.label]
-        for box, is_cut, area, xywh in itertools.islice(columns, count):
-            if area <= 0:
-                dropped.append(dict(file=record.source, reason=f'box {box} (xyxy) has no area inside the '
-                                                               f'{record.size[0]} x {record.size[1]} image'))
-                continue
-            clipped += is_cut
-            image.add_annotation(BoxAnnotation(category['id'], category['name'], xywh))
-        out.add_image(image)
-    content = out.json
-    Image.MAX_IMAGE_PIXELS = limit  # sahi switches Pillow's decompression-bomb guard off
-    content['categories'] = categories
-    for row, record in zip(content['images'], records):
-        row['category_id'] = record.label + 1
-    counts = dict(images=len(records), boxes=len(content['annotations']), boxes_annotated=len(raw),
-                  multi_object=sum(count > 1 for count in annotated), clipped=clipped,
-                  dropped_boxes=len(dropped), quarantined=0)
-    return content, counts, dropped
+    @property
+    def categories(self) -> list[dict]:
+        return [dict(id=number, **row) for number, row in enumerate(self.index.categories, start=1)]
 
 
-def _read_back(content: dict) -> None:
-    """Let pycocotools index what will be written: it must find all of it."""
-    from pycocotools.coco import COCO
+def planned(reader: Reader, root: Path, options: Options, subset: bool) -> Plan:
+    """Read the lists, check them, and settle the splits.
 
-    with contextlib.redirect_stdout(io.StringIO()):
-        found = COCO()
-        found.dataset = content
-        found.createIndex()
-    read = [len(found.getImgIds()), len(found.getAnnIds())]
-    written = [len(content['images']), len(content['annotations'])]
-    if read != written:
-        raise RuntimeError(f'pycocotools finds {read} (images, annotations), not the {written} to be written')
+    Raises:
+        InputError: whatever is wrong with the lists; missing files, and unlisted ones unless ``subset``.
+    """
+    index = reader.index(root, options.annotation_only)
+    if options.species:
+        index = replace(index, categories=[dict(row, supercategory=options.species) for row in index.categories])
+    splits.check_index(index, reader.benchmark)
+    index = splits.with_images(index)
+    evidence.check_pixels(index, reader)
+    folder, same = root / reader.images, []
+    for part, files in reader.annotations(root, index).items():
+        listing.check_present(root / part, files, 'the annotation of an image in the lists', reader.remedy)
+    if not options.annotation_only:
+        listing.refuse_others(folder, index.files)
+        listing.check_present(folder, index.files, 'an image (it is in the lists)', reader.remedy)
+        _check_unlisted(folder, index, reader, subset)
+        same = duplicates.exact(folder, index.files)
+    groups = index.groups if reader.benchmark else duplicates.as_groups(index, same)
+    settled, drawn = splits.settled(index, groups, options.val_share, options.seed)
+    return Plan(root, index, settled, drawn, duplicates.crossing(index, settled, same))
 
 
-def _shard(entries: list[Entry], dataset: str, root: Path, categories: list[dict], annotation_only: bool, verify: bool,
-           strict: bool) -> dict:
+def _check_unlisted(folder: Path, index: Index, reader: Reader, subset: bool) -> None:
+    rest = sorted({*listing.unlisted(folder, index.files), *index.unlabelled})
+    if not rest:
+        return
+    found = f'{len(rest):,} images without one; the first is {rest[0]}'
+    if not subset and not reader.benchmark:
+        raise InputError(folder, expected='a row with a class for every image', found=found,
+                         remedy='list them, take them away, or say that a part is meant: SUBSET=1 (--subset)')
+    print(f'[convert] left out, as no list gives them a class: {found}')
+
+
+def _shard(entries: list[Entry], options: Options, root: Path, categories: list[dict], strict: bool) -> dict:
     """By split, the COCO rows (as JSON; annotations without an id) and counts of a few images; and their quarantine."""
-    reader, records = READERS[dataset], {split: [] for split in coco.SPLITS}
+    reader, records = registry.READERS[options.layout], {split: [] for split in coco.SPLITS}
+    folder = root / reader.images
     damaged: list[dict] = []
     for entry in entries:
         try:
-            record = reader.record(root, entry, annotation_only)
-            if verify and not annotation_only:
-                images.decode(root / reader.IMAGES / entry.file)
+            record = reader.record(root, entry, options.annotation_only)
+            if options.verify and not options.annotation_only:
+                images.decode(folder / entry.file)
         except DamagedError as error:
             if strict:
                 raise
             damaged.append(quarantine.row(entry.file, entry.split, error, root))
         else:
-            records[entry.split].append(record)
+            if options.box_frame == 'stored':
+                record = evidence.turned_to_view(record, entry.size == (1, 1))
+            records[entry.split].append(record if options.box_frame is None else record._replace(turned=1))
     done = {}
     for split, part in records.items():
         content, counts, dropped = to_coco(part, categories)
-        _read_back(content)
+        read_back(content)
         for row in content['annotations']:
             del row['id']  # they are numbered through when the shards are put together
         done[split] = dict(counts=counts, dropped=dropped, **{
             key: [json_files.dumps(row) for row in content[key]] for key in ('images', 'annotations')})
+    every = [record for part in records.values() for record in part]
     return dict(splits=done, quarantined=damaged, trained=[record.label for record in records['train']],
-                rescaled=[record.rescaled for part in records.values() for record in part if record.rescaled])
+                evidence=evidence.counted(every), rescaled=[record.rescaled for record in every if record.rescaled])
 
 
-def _write_splits(folder: Path, categories: list[dict], finished: list[Path]) -> None:
-    """The COCO files, with annotations numbered through."""
-    numbers = {split: itertools.count(1) for split in coco.SPLITS}
-    with contextlib.ExitStack() as stack:
-        append = {split: stack.enter_context(json_files.writing_lists(
-            folder / f'{split}.json', ('categories', 'images', 'annotations'))) for split in coco.SPLITS}
-        for split, row in itertools.product(coco.SPLITS, map(json_files.dumps, categories)):
-            append[split]('categories', row)
-        for key in ('images', 'annotations'):  # shards are read for each, as a million rows are not held
-            for shard in shards.results(finished):
-                for split, part in shard['splits'].items():
-                    for row in part[key]:
-                        append[split](key, row if key == 'images' else f'{{"id": {next(numbers[split])}, {row[1:]}')
-
-
-def _table(summary: dict) -> str:
-    columns = ('images', 'boxes', 'boxes_annotated', 'multi_object', 'clipped', 'dropped_boxes', 'quarantined')
-    total = {key: sum(counts[key] for counts in summary['splits'].values()) for key in columns}
-    lines = [f'{summary["dataset"]}: {summary["classes"]} classes'
-             + (', annotations only' if summary['annotation_only'] else ''),
-             f'{"":6}' + ''.join(f'{key:>16}' for key in columns)]
-    lines += [f'{name:6}' + ''.join(f'{counts[key]:>16,}' for key in columns)
-              for name, counts in [*summary['splits'].items(), ('total', total)]]
-    lines += [f'dropped: {row["file"]}: {row["reason"]}' for row in summary['dropped']]
-    lines += [f'rescaled: {row}' for row in summary['rescaled']]
-    return '\n'.join(lines) + '\n'
-
-
-def _write(dataset: str, index: Index, finished: list[Path], annotation_only: bool, folder: Path) -> None:
+def _write(plan: Plan, reader: Reader, finished: list[Path], options: Options, folder: Path) -> None:
     """Put the shards together."""
-    categories = _categories(index)
-    summary: dict = dict(dataset=dataset, classes=len(categories), splits={split: Counter() for split in coco.SPLITS},
-                         dropped=[], rescaled=[], annotation_only=annotation_only)
-    damaged, trained = [], np.zeros(len(categories), int)
+    categories = plan.categories
+    summary: dict = dict(dataset=options.dataset, layout=options.layout, classes=len(categories),
+                         splits={split: Counter() for split in coco.SPLITS}, drawn=plan.drawn, boxes=False,
+                         dropped=[], rescaled=[], duplicates=len(plan.twice), annotation_only=options.annotation_only)
+    damaged, trained, found = [], np.zeros(len(categories), int), Counter()
     for shard in shards.results(finished):
         for split, part in shard['splits'].items():
             summary['splits'][split].update(part['counts'])
@@ -166,96 +161,131 @@ def _write(dataset: str, index: Index, finished: list[Path], annotation_only: bo
             summary['splits'][row['split']]['quarantined'] += 1
             damaged.append(row)
         summary['rescaled'] += shard['rescaled']
-    quarantine.write(folder, len(index.files), damaged)
-    if empty := [split for split, counts in summary['splits'].items() if not counts['images']]:
-        raise InputError(quarantine.NAME, expected='an undamaged image in every split', found=f'none in {empty[0]}',
-                         remedy='replace the damaged images; the first is ' + damaged[0]['file'])
-    if not trained.all():
-        name = categories[int(trained.argmin())]['name']
-        raise InputError(quarantine.NAME, expected='an undamaged training image of every class',
-                         found=f'none of {name}',
-                         remedy=f'replace the damaged images; the first is {damaged[0]["file"]}')
-    _write_splits(folder, categories, finished)
+        found.update(shard['evidence'])
+    quarantine.write(folder, len(plan.index.files), damaged)
+    _check_left(summary, damaged, [categories[i]['name'] for i in np.flatnonzero(trained == 0)], folder)
+    duplicates.write(folder, plan.twice, refuse=not reader.benchmark)
+    summary['remarks'] = evidence.judged(found, reader)
+    summary['boxes'] = any(counts['boxes'] for counts in summary['splits'].values())
+    splits.write(folder / splits.NAME, plan.index, plan.splits)
+    write_splits(folder, options.dataset, categories, finished)
     json_files.write(folder / 'summary.json', summary)
-    (folder / 'summary.txt').write_text(_table(summary), encoding='utf-8')
-    print(_table(summary), end='')
+    (folder / 'summary.txt').write_text(table(summary), encoding='utf-8')
+    print(table(summary), end='')
 
 
-def _categories(index: Index) -> list[dict]:
-    return [dict(id=number, **row) for number, row in enumerate(index.categories, start=1)]
+def _check_left(summary: dict, damaged: Sequence[dict], untrained: Sequence[str], folder: Path) -> None:
+    """What is not damaged still makes a dataset."""
+    empty = [split for split, counts in summary['splits'].items() if not counts['images']]
+    for lost, expected in ((empty, 'an undamaged image in every split'),
+                           (untrained, 'an undamaged training image of every class')):
+        if lost:
+            rows = [row for row in damaged if row['split'] == lost[0]] or damaged
+            raise InputError(folder / quarantine.NAME, expected=expected,
+                             found=f'none {"in" if empty else "of"} {lost[0]}',
+                             remedy=f'mend what all of them have; the first is {rows[0]["file"]}: {rows[0]["reason"]}')
 
 
-def convert(dataset: str, raw: Path, out: Path, *, annotation_only: bool = False, verify: bool = False,
-            val_share: float = 0.1, seed: int = 0, strict: bool = False, max_bad: float = 0.01,
+def _inputs(reader: Reader, plan: Plan, options: Options) -> dict[str, Path | fingerprint.Listed]:
+    """The files that lists name, and the lists; what else lies beside them is no input."""
+    found: dict[str, Path | fingerprint.Listed] = {file: plan.root / file for file in plan.index.read}
+    for folder, files in reader.annotations(plan.root, plan.index).items():
+        found[folder or 'annotations'] = fingerprint.Listed(plan.root / folder, files)
+    if not options.annotation_only:
+        found[reader.images or 'images'] = fingerprint.Listed(plan.root / reader.images, plan.index.files)
+    return found
+
+
+def convert(dataset: str, raw: Path, out: Path, *, layout: str | None = None, species: str | None = None,
+            annotation_only: bool = False, verify: bool = False, val_share: float = 0.1, seed: int = 0,
+            box_frame: str | None = None, subset: bool = False, strict: bool = False, max_bad: float = 0.01,
             engine: shards.Engine | None = None) -> bool:
     """Convert a raw dataset to COCO.
 
     Args:
-        dataset: a key of `READERS`.
-        raw: folder of the unpacked dataset or of its official archives.
+        dataset: any word that a folder can be named.
+        raw: folder of the dataset, or of the official archives of Stanford Dogs or CUB.
         out: folder to write, see docs/formats.md.
+        layout: a key of `registry.READERS`; None: as recognised.
+        species: super-class of all classes; None: the reader's.
         annotation_only: do without images (dogs only); sizes come from the XML.
         verify: decode every image, to find the damaged ones now; otherwise only headers are read.
         val_share: share of every class's training images held out as val, at least one image.
-        seed: of the choice of val.
-        strict, max_bad: see `quarantine.settle`.
+        seed: of the choice of test and val.
+        box_frame: of boxes of images that EXIF turns, where nothing else says it: shown or stored.
+        subset: images that no list names are left out on purpose.
+        strict, max_bad: see `quarantine.settle`; strict refuses duplicates of official sets, too.
         engine: who works; None: a process per CPU, or this one alone where that is sooner done.
     Returns:
         whether anything was written (False: up to date).
     """
-    if dataset not in READERS:
-        raise InputError('--dataset', expected=' or '.join(READERS), found=dataset, remedy='choose one of these')
-    if not 0 < val_share <= 0.5:
-        raise InputError('--val-share', expected='a share above 0, up to 0.5', found=str(val_share),
-                         remedy='choose a share in that range')
-    reader = READERS[dataset]
-    found = reader.sources(raw, annotation_only)
-    packed = all(path.is_file() for path in found.values())
+    _check(dataset, species, val_share, box_frame)
+    reader = registry.chosen(dataset, raw, layout)
+    print(f'[convert] layout {reader.layout}{"" if layout else " (recognised; LAYOUT= forces another)"}: '
+          f'{reader.shape}')
+    options = Options(dataset, reader.layout, species, annotation_only, verify, val_share, seed, box_frame)
+    root, archives = reader.locate(raw, annotation_only)
+    plan = None if archives else planned(reader, root.absolute(), options, subset)
     # relative to the final folder; the staging folder lies beside it, so the link holds in both
-    target = None if packed or annotation_only else os.path.relpath(
-        found[reader.IMAGES].resolve(), out.absolute().parent.resolve() / out.name)
+    target = None if plan is None or annotation_only else os.path.relpath(
+        (root / reader.images).resolve(), out.absolute().parent.resolve() / out.name)
 
     def build(folder: Path) -> None:
-        root = (reader.unpack(found, folder / 'raw') if packed else next(iter(found.values())).parent).absolute()
-        index = reader.index(root, annotation_only)
-        check_index(index)
-        index = with_images(index)
-        entries = index.entries(hold_out(index.labels, index.test, val_share, seed))
+        here = plan or planned(reader, reader.unpack(archives, folder / 'raw').absolute(), options, subset)
         who = engine or shards.Engine()
-        if who.workers is None and not verify and len(index.files) < _ALONE:
+        if who.workers is None and not verify and len(here.index.files) < _ALONE:
             who = replace(who, workers=1)
-        finished = shards.run(_shard, entries, (dataset, root, _categories(index), annotation_only, verify, strict),
-                              folder / '.shards', size=_SHARD, total=len(index.files), title='convert', engine=who)
-        _write(dataset, index, finished, annotation_only, folder)
+        finished = shards.run(_shard, here.index.entries(here.splits), (options, here.root, here.categories, strict),
+                              folder / '.shards', size=_SHARD, total=len(here.index.files), title='convert', engine=who)
+        _write(here, reader, finished, options, folder)
         if not annotation_only:
-            manifest.link(folder / 'images', target or os.path.relpath(root / reader.IMAGES, folder))
+            manifest.link(folder / 'images', target or os.path.relpath(here.root / reader.images, folder))
 
-    parameters = dict(dataset=dataset, annotation_only=annotation_only, verify=verify, val_share=val_share, seed=seed)
-    built = manifest.produce(out, 'convert', parameters, found, build, resume=True,
+    inputs = archives if plan is None else _inputs(reader, plan, options)
+    parameters = {'super' if key == 'species' else key: value for key, value in vars(options).items()}
+    built = manifest.produce(out, 'convert', parameters, inputs, build, resume=True,
                              packages=('pillow', 'pycocotools', 'sahi', 'simplejpeg'))
     if target:
         manifest.link(out / 'images', target)
     quarantine.settle(out, 'convert', max_bad=max_bad, strict=strict)
+    duplicates.settle(out, strict=strict)
     return built
+
+
+def _check(dataset: str, species: str | None, val_share: float, box_frame: str | None) -> None:
+    for option, value, remedy in (('--dataset', dataset, 'choose such a word: results go into a folder of that name'),
+                                  ('--super', species, 'choose such a word, as dog, bird, mushroom')):
+        if value is not None and not _NAME.fullmatch(value):
+            raise InputError(option, expected='a word of letters, digits, - and _', found=repr(value), remedy=remedy)
+    if not 0 < val_share <= 0.5:
+        raise InputError('--val-share', expected='a share above 0, up to 0.5', found=str(val_share),
+                         remedy='choose a share in that range')
+    evidence.check_frame(box_frame)
 
 
 @command
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser('data_converters.convert', description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--dataset', required=True, help=', '.join(READERS))
+    parser = argparse.ArgumentParser('data_converters.convert', formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     description=__doc__.replace('{shapes}', registry.shapes()))
+    parser.add_argument('--dataset', required=True, help='a name for it, any word')
     parser.add_argument('--raw', type=Path, required=True, help='the raw dataset (RAW)')
     parser.add_argument('--out', type=Path, required=True, help='folder to write')
+    parser.add_argument('--layout', choices=registry.READERS, metavar='LAYOUT',
+                        help='of RAW, see above; default: recognised')
+    parser.add_argument('--super', dest='species', metavar='WORD', help='what all classes are: dog, bird, '
+                        'mushroom, ...; default: the layout\'s, or object')
     parser.add_argument('--annotation-only', action='store_true', help='convert without images (dogs)')
     parser.add_argument('--val-share', type=float, default=0.1, help='of every class\'s train images; default: 0.1')
-    parser.add_argument('--seed', type=int, default=0, help='of the choice of val; default: 0')
+    parser.add_argument('--seed', type=int, default=0, help='of the choice of test and val; default: 0')
+    parser.add_argument('--box-frame', choices=evidence.FRAMES, help='of boxes of images that EXIF turns: '
+                        'as a viewer shows them, or as their pixels are stored')
+    parser.add_argument('--subset', action='store_true', help='leave out images that no list names')
     parser.add_argument('--verify', action='store_true', help='decode every image, not its header alone')
     shards.add_arguments(parser)
     quarantine.add_arguments(parser)
-    args = parser.parse_args(argv)
-    convert(args.dataset, args.raw, args.out, annotation_only=args.annotation_only, verify=args.verify,
-            val_share=args.val_share, seed=args.seed, strict=args.strict, max_bad=args.max_bad,
-            engine=shards.Engine(args.workers, args.scheduler))
+    args = vars(parser.parse_args(argv))
+    engine = shards.Engine(args.pop('workers'), args.pop('scheduler'))
+    convert(**args, engine=engine)
 
 
 if __name__ == '__main__':

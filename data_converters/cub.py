@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_converters import archives
-from data_converters.records import Entry, Index, Record, image_size, official_file
+from data_converters.reader import Reader
+from data_converters.records import Index, official_file
 from pipelines.core import boxes
 from pipelines.core.errors import InputError
 
@@ -25,6 +26,14 @@ IMAGES = 'images'
 DOWNLOAD = 'official files: https://www.vision.caltech.edu/datasets/cub_200_2011/'
 _AGAIN = f'unpack the official archive again; {DOWNLOAD}'
 _TABLES = ('images.txt', 'bounding_boxes.txt', 'image_class_labels.txt', 'train_test_split.txt', 'classes.txt')
+
+
+def _root(raw: Path) -> Path:
+    return raw / 'CUB_200_2011' if (raw / 'CUB_200_2011').is_dir() else raw
+
+
+def _lower(folder: Path) -> list[str]:
+    return [entry.name.lower() for entry in folder.iterdir()] if folder.is_dir() else []
 
 
 def sources(raw: Path, annotation_only: bool = False) -> dict[str, Path]:
@@ -37,9 +46,7 @@ def sources(raw: Path, annotation_only: bool = False) -> dict[str, Path]:
         raise InputError('--annotation-only', expected='a dataset whose annotations give the image sizes (dogs)',
                          found='CUB-200-2011, whose sizes are only in the images',
                          remedy='leave the switch out and give RAW with images/')
-    inner = raw / 'CUB_200_2011'
-    root = inner if inner.is_dir() else raw
-    return archives.find(root, [*_TABLES, IMAGES], {'archive': 'cub_200_2011*.t*gz'}, DOWNLOAD)
+    return archives.find(_root(raw), [*_TABLES, IMAGES], {'archive': 'cub_200_2011*.t*gz'}, DOWNLOAD)
 
 
 def unpack(found: dict[str, Path], into: Path) -> Path:
@@ -68,19 +75,34 @@ def index(root: Path, annotation_only: bool = False) -> Index:
             raise InputError(f'{found[name]}:{table.lines[bad[0]]}', expected=expected, found=f'{value[bad[0]]:.0f}',
                              remedy=_AGAIN)
     categories = [dict(name=folder.partition('.')[2] or folder, supercategory='bird') for folder in classes.values]
-    return Index(categories, files.ids, files.values, labelled.values[:, 0].astype(int) - 1, split.values[:, 0] == 0,
-                 boxes.xywh_to_xyxy(boxed.values), boxed.lines)
+    return Index(categories, files.ids, files.values, labelled.values[:, 0].astype(int) - 1,
+                 np.where(split.values[:, 0] == 0, 'test', 'train'), boxes.xywh_to_xyxy(boxed.values),
+                 lines=boxed.lines, source='bounding_boxes.txt', read=_TABLES)
 
 
-def record(root: Path, entry: Entry, annotation_only: bool = False) -> Record:
-    """Read the image's size, all that no table has.
+class Cub(Reader):
+    layout = 'cub'
+    shape = 'CUB-200-2011: images/ and the tables ' + ' '.join(_TABLES)
+    benchmark = True
+    images = IMAGES
+    species = 'bird'
+    left_top_size = True
+    remedy = _AGAIN
 
-    Raises:
-        InputError: no image.
-        DamagedError: its header is damaged.
-    """
-    size = image_size(f'{root}/{IMAGES}/{entry.file}', 'it is in images.txt', _AGAIN)
-    return Record(entry.id, entry.file, entry.label, size, np.array([entry.xyxy]), f'bounding_boxes.txt:{entry.line}')
+    def recognises(self, raw: Path) -> bool:
+        root = _root(raw)
+        return sum((root / table).is_file() for table in _TABLES) >= 3 or any(
+            path.match('cub_200_2011*.t*gz') for path in map(Path, _lower(root)))
+
+    def locate(self, raw: Path, annotation_only: bool = False) -> tuple[Path, dict[str, Path]]:
+        found = sources(raw, annotation_only)
+        return _root(raw), found if 'archive' in found else {}
+
+    def unpack(self, archives: dict[str, Path], into: Path) -> Path:
+        return unpack(archives, into)
+
+    def index(self, root: Path, annotation_only: bool = False) -> Index:
+        return index(root, annotation_only)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The two columns of a .mat list (MATLAB 5 to 7.2): cells of text, and numbers.
+"""Lists in .mat files (MATLAB 5 to 7.2): cells of text and numbers side by side, or rows with named fields.
 
 Read here and not by scipy, whose reader ends the process on some damaged files and unpacks any amount. Source:
 "MAT-File Format", MathWorks.
@@ -9,19 +9,22 @@ import itertools
 import math
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 RATIO = 100  # of unpacked to packed bytes at most; lists compress 5 to 20 times
 _MATRIX, _COMPRESSED = 14, 15
-_CELL, _CHAR, _NUMBERS = 1, 4, range(6, 16)
+_CELL, _STRUCT, _CHAR, _NUMBERS = 1, 2, 4, range(6, 16)
 _COMPLEX = 0x0800
 _DTYPES = {1: 'i1', 2: 'u1', 3: 'i2', 4: 'u2', 5: 'i4', 6: 'u4', 7: 'f4', 9: 'f8', 12: 'i8', 13: 'u8'}
 _CODINGS = {1: 'ascii', 2: 'latin-1', 16: 'utf-8'}
 _WIDE = {4: 'utf-16', 17: 'utf-16', 18: 'utf-32'}
 _PAIR = {order: struct.Struct(f'{order}II').unpack_from for order in '<>'}
+
+
+_Matrix = tuple[int, tuple[int, ...], Iterator[tuple[int, memoryview]]]
 
 
 def read(path: Path) -> tuple[list[str | None], list[float]]:
@@ -30,6 +33,56 @@ def read(path: Path) -> tuple[list[str | None], list[float]]:
     Raises:
         ValueError: not such a file, a damaged one, or one that unpacks to more than `RATIO` times its size.
     """
+    order, found = _variables(path, ('file_list', 'labels'))
+    return _cells('file_list', *found['file_list'], order), _numbers('labels', *found['labels'], order)
+
+
+def cells(path: Path, name: str) -> list[str | None]:
+    """The cells of one variable; ``Raises`` as `read`."""
+    order, found = _variables(path, (name,))
+    return _cells(name, *found[name], order)
+
+
+def rows(path: Path, name: str, fields: Sequence[str]) -> list[tuple[float | str, ...]]:
+    """The named fields, each a number or a line of text, of every row of an array of structures.
+
+    Raises:
+        ValueError: as `read`; or a field is not there, or is neither.
+    """
+    order, found = _variables(path, (name,))
+    flags, shape, elements = found[name]
+    if flags & 0xFF != _STRUCT:
+        raise ValueError(f'{name} of class {flags & 0xFF}, not structures')
+    head = [bytes(content) for _, content in itertools.islice(elements, 2)]
+    width = struct.unpack(f'{order}i', head[0])[0] if len(head) == 2 and len(head[0]) == 4 else 0
+    if width <= 0 or len(head[1]) % width:
+        raise ValueError(f'{name} without names of its fields')
+    known = [head[1][i:i + width].split(b'\0')[0].decode('latin-1') for i in range(0, len(head[1]), width)]
+    if missing := set(fields) - set(known):
+        raise ValueError(f'{name} without {", ".join(sorted(missing))}')
+    values = [part if kind == _MATRIX else None for kind, part in elements]
+    if len(values) != math.prod(shape) * len(known):
+        raise ValueError(f'{len(values)} fields in a {name} of shape {shape}')
+    places = [known.index(field) for field in fields]
+    return [tuple(_value(values[start + place], order) for place in places)
+            for start in range(0, len(values), len(known))]
+
+
+def _value(part: memoryview | None, order: str) -> float | str:
+    """A number, or a line of text."""
+    if not part:
+        raise ValueError('an empty field')
+    _, flags, shape, elements = _matrix(part, order)
+    if flags & 0xFF == _CHAR:
+        if (text := _text(part, order)) is not None:
+            return text
+    elif math.prod(shape) == 1:
+        return _numbers('a field', flags, shape, elements, order)[0]
+    raise ValueError(f'a field of class {flags & 0xFF} and shape {shape}')
+
+
+def _variables(path: Path, names: Sequence[str]) -> tuple[str, dict[str, _Matrix]]:
+    """The byte order of a file, and its variables by name; these are among them."""
     content = path.read_bytes()
     order = {b'IM': '<', b'MI': '>'}.get(content[126:128])
     if order is None or struct.unpack(f'{order}H', content[124:126]) != (0x0100,):
@@ -46,9 +99,9 @@ def read(path: Path) -> tuple[list[str | None], list[float]]:
         if name in variables:
             raise ValueError(f'{name} twice')
         variables[name] = matrix
-    if missing := {'file_list', 'labels'} - set(variables):
+    if missing := set(names) - set(variables):
         raise ValueError(f'no {" and no ".join(sorted(missing))}')
-    return _cells(*variables['file_list'], order), _numbers(*variables['labels'], order)
+    return order, variables
 
 
 def _elements(data: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:
@@ -93,14 +146,14 @@ def _matrix(part: memoryview, order: str) -> tuple[str, int, tuple[int, ...], It
     return name.decode('latin-1'), _PAIR[order](flags)[0], sides, elements
 
 
-def _cells(flags: int, shape: tuple[int, ...], elements: Iterator[tuple[int, memoryview]], order: str
+def _cells(name: str, flags: int, shape: tuple[int, ...], elements: Iterator[tuple[int, memoryview]], order: str
            ) -> list[str | None]:
     if flags & 0xFF != _CELL:
-        raise ValueError(f'file_list of class {flags & 0xFF}, not cells')
-    cells = [_text(part, order) if kind == _MATRIX and part else None for kind, part in elements]
-    if len(cells) != math.prod(shape):
-        raise ValueError(f'{len(cells)} cells in a file_list of shape {shape}')
-    return cells
+        raise ValueError(f'{name} of class {flags & 0xFF}, not cells')
+    found = [_text(part, order) if kind == _MATRIX and part else None for kind, part in elements]
+    if len(found) != math.prod(shape):
+        raise ValueError(f'{len(found)} cells in a {name} of shape {shape}')
+    return found
 
 
 def _text(part: memoryview, order: str) -> str | None:
@@ -114,12 +167,12 @@ def _text(part: memoryview, order: str) -> str | None:
     return text if (kind in _CODINGS or kind in _WIDE) and text else None
 
 
-def _numbers(flags: int, shape: tuple[int, ...], elements: Iterator[tuple[int, memoryview]], order: str
+def _numbers(name: str, flags: int, shape: tuple[int, ...], elements: Iterator[tuple[int, memoryview]], order: str
              ) -> list[float]:
     kind, data = next(elements, (0, memoryview(b'')))
     if flags & 0xFF not in _NUMBERS or flags & _COMPLEX or kind not in _DTYPES:
-        raise ValueError(f'labels of class {flags & 0xFF}, not real numbers')
+        raise ValueError(f'{name} of class {flags & 0xFF}, not real numbers')
     values = np.frombuffer(data, np.dtype(_DTYPES[kind]).newbyteorder(order))
     if len(values) != math.prod(shape):
-        raise ValueError(f'{len(values)} numbers in labels of shape {shape}')
+        raise ValueError(f'{len(values)} numbers in {name} of shape {shape}')
     return values.tolist()

@@ -8,26 +8,19 @@ from __future__ import annotations
 
 import itertools
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree as etree
 
 import numpy as np
-from defusedxml import DefusedXmlException, ElementTree
 
-from data_converters import archives, mat_list
-from data_converters.records import Entry, Index, Record, image_size, official_file
-from pipelines.core import boxes, images
+from data_converters import annotation_xml, archives, mat_list
+from data_converters.reader import Reader
+from data_converters.records import Entry, Index, Record, image_frame, in_frame, official_file
 from pipelines.core.errors import DamagedError, InputError
-from pipelines.core.files import read_whole
 
 IMAGES = 'Images'
 DOWNLOAD = 'official files: http://vision.stanford.edu/aditya86/ImageNetDogs/'
 _AGAIN = f'unpack the official archives again; {DOWNLOAD}'
-_WHOLE = re.compile(r'-?[0-9]{1,6}(\.0*)?')
-_XML_BYTES = 1 << 18
 
 
 def sources(raw: Path, annotation_only: bool = False) -> dict[str, Path]:
@@ -58,7 +51,9 @@ def index(root: Path, annotation_only: bool = False) -> Index:
     categories = [dict(name=folder.partition('-')[2], supercategory='dog', wnid=folder.partition('-')[0])
                   for folder in folders]
     return Index(categories, np.arange(1, len(files) + 1), files,
-                 np.array([label[file.split('/')[0]] for file in files]), np.arange(len(files)) >= len(rows['train']))
+                 np.array([label[file.split('/')[0]] for file in files]),
+                 np.where(np.arange(len(files)) < len(rows['train']), 'train', 'test'),
+                 read=('lists/train_list.mat', 'lists/test_list.mat'))
 
 
 def record(root: Path, entry: Entry, annotation_only: bool = False) -> Record:
@@ -72,19 +67,52 @@ def record(root: Path, entry: Entry, annotation_only: bool = False) -> Record:
         InputError: no XML or no image.
         DamagedError: one of them is damaged.
     """
-    stem = os.path.splitext(entry.file)[0]
-    xyxy, size = _read_xml(f'{root}/Annotation/{stem}')
-    rescaled = None
+    source = f'Annotation/{os.path.splitext(entry.file)[0]}'
+    try:
+        xyxy, size = _read_xml(f'{root}/{source}')
+    except InputError:
+        if not os.path.isfile(f'{root}/{source}.xml'):  # as LabelImg and CVAT name them
+            raise
+        source += '.xml'
+        xyxy, size = _read_xml(f'{root}/{source}')
+    rescaled, turned = None, 1
     if not annotation_only:
-        path = f'{root}/{IMAGES}/{entry.file}'
-        real = image_size(path, 'it is in the lists', _AGAIN)
-        if real == size[::-1] != size and (turned := images.orientation(path)) >= 5:
-            rescaled = f'{entry.file}: {real[0]} x {real[1]} pixels, turned by its EXIF, as its boxes now are'
-            xyxy, size = boxes.turn(xyxy, size, turned), real
-        elif real != size:
-            rescaled = f'{entry.file}: {real[0]} x {real[1]} pixels, {size[0]} x {size[1]} in the XML'
-            xyxy, size = xyxy * np.tile(np.divide(real, size), 2), real
-    return Record(entry.id, entry.file, entry.label, size, xyxy, f'Annotation/{stem}', rescaled)
+        real, turned = image_frame(f'{root}/{IMAGES}/{entry.file}', 'it is in the lists', _AGAIN)
+        xyxy, rescaled, turned = in_frame(entry.file, xyxy, size, real, turned, 'the XML')
+        size = real
+    return Record(entry.id, entry.file, entry.label, size, xyxy, source, rescaled, turned)
+
+
+class StanfordDogs(Reader):
+    layout = 'stanford-dogs'
+    shape = 'Stanford Dogs: Images/ Annotation/ lists/{train,test}_list.mat, or their archives'
+    benchmark = True
+    images = IMAGES
+    species = 'dog'
+    remedy = _AGAIN
+
+    def recognises(self, raw: Path) -> bool:
+        names = {entry.name.lower() for entry in raw.iterdir()} if raw.is_dir() else set()
+        return len(names & {'images', 'annotation', 'lists'}) >= 2 and bool(names & {'annotation', 'lists'}) or any(
+            Path(name).match('*lists*.tar*') for name in names)
+
+    def locate(self, raw: Path, annotation_only: bool = False) -> tuple[Path, dict[str, Path]]:
+        found = sources(raw, annotation_only)
+        return raw, found if all(path.is_file() for path in found.values()) else {}
+
+    def unpack(self, archives: dict[str, Path], into: Path) -> Path:
+        return unpack(archives, into)
+
+    def index(self, root: Path, annotation_only: bool = False) -> Index:
+        return index(root, annotation_only)
+
+    def annotations(self, root: Path, index: Index) -> dict[str, list[str]]:
+        stems = [os.path.splitext(file)[0] for file in index.files]
+        return {'Annotation': [stem if os.path.exists(f'{root}/Annotation/{stem}') or not os.path.exists(
+            f'{root}/Annotation/{stem}.xml') else f'{stem}.xml' for stem in stems]}
+
+    def record(self, root: Path, entry: Entry, annotation_only: bool = False) -> Record:
+        return record(root, entry, annotation_only)
 
 
 def _read_list(path: Path) -> list[tuple[str, int]]:
@@ -130,53 +158,11 @@ def _folders_in_order(rows: Iterable[tuple[str, int]], lists: Path) -> list[str]
 
 def _read_xml(path: str) -> tuple[np.ndarray, tuple[int, int]]:
     """(N, 4) boxes, xyxy and half-open, and the image's width and height."""
-    try:
-        content = read_whole(path, _XML_BYTES)
-    except (FileNotFoundError, IsADirectoryError):
-        raise InputError(path, expected='the XML of an image in the lists', found='nothing', remedy=_AGAIN) from None
-    except ValueError as error:
-        raise DamagedError(path, expected=f'XML of at most {_XML_BYTES:,} bytes', found=str(error),
-                           remedy=_AGAIN) from None
-    try:
-        # what declares nothing has nothing to defuse, and the C parser takes half the time
-        harmless = b'<!' not in content and b'\0' not in content  # in every encoding that expat reads but UTF-16
-        tree = etree.fromstring(content) if harmless else ElementTree.fromstring(content, forbid_dtd=True)
-    except ElementTree.ParseError as error:
-        raise DamagedError(f'{path}:{error.position[0]}', expected='well-formed XML', found=str(error),
-                           remedy=_AGAIN) from None
-    except DefusedXmlException as error:
-        raise DamagedError(path, expected='XML without DTD and entities', found=str(error), remedy=_AGAIN) from None
-    except (ValueError, LookupError) as error:
-        raise DamagedError(path, expected='XML in an encoding that can be read', found=str(error),
-                           remedy=_AGAIN) from None
+    tree = annotation_xml.tree(path, _AGAIN)
     objects = tree.findall('object')
     if not objects:
         raise DamagedError(path, expected='a size and at least one object', found='no object', remedy=_AGAIN)
-    width, height = _numbers(path, 'size', tree, 'size', ('width', 'height'))
-    if min(width, height) <= 0:
-        raise DamagedError(f'{path}, size', expected='pixels', found=f'{width} x {height}', remedy=_AGAIN)
-    inclusive = [_numbers(path, f'object {number} bndbox', each, 'bndbox', ('xmin', 'ymin', 'xmax', 'ymax'))
-                 for number, each in enumerate(objects, start=1)]
-    for number, (x1, y1, x2, y2) in enumerate(inclusive, start=1):
-        if x2 < x1 or y2 < y1:
-            axis = 'x' if x2 < x1 else 'y'
-            raise DamagedError(f'{path}, object {number} bndbox', expected=f'{axis}max from {axis}min on',
-                               found=f'{[x1, y1, x2, y2]}', remedy=_AGAIN)
-    return np.array([[x1, y1, x2 + 1, y2 + 1] for x1, y1, x2, y2 in inclusive], float), (width, height)
-
-
-def _numbers(path: str, shown: str, parent: Any, tag: str, keys: tuple[str, ...]) -> list[int]:
-    """The whole numbers in the children ``keys`` of the one child ``tag``; each has to be there once."""
-    children = parent.findall(tag)
-    if len(children) != 1:
-        raise DamagedError(f'{path}, {shown}', expected='it once', found=f'{len(children)} times', remedy=_AGAIN)
-    pairs = [(child.tag, child.text or '') for child in children[0]]
-    texts, numbers = dict(pairs), []
-    for key in keys:
-        if not _WHOLE.fullmatch(texts.get(key, '').strip()) or len(texts) < len(pairs):
-            found = [text for name, text in pairs if name == key]
-            if len(found) != 1 or not _WHOLE.fullmatch(found[0].strip()):
-                raise DamagedError(f'{path}, {shown} {key}', expected='one whole number of up to 6 digits',
-                                   found=', '.join(f'{text!r:.40}' for text in found) or 'nothing', remedy=_AGAIN)
-        numbers.append(int(float(texts[key])))
-    return numbers
+    size = annotation_xml.size(path, tree, _AGAIN)
+    # whole numbers are inclusive pixels, fractions (CVAT, VoTT) the edges themselves
+    return np.array([box if any(map(annotation_xml.has_fraction, box)) else (*box[:2], box[2] + 1, box[3] + 1)
+                     for box in annotation_xml.corners(path, objects, _AGAIN)], float), size

@@ -5,7 +5,8 @@ colours, light and background are drawn at random whatever the kind, and a lone 
 picture, so that a crop helps. About 15 % of the toy-dogs images hold two dogs of one breed; CUB has one box per image,
 so a toy-birds image holds one bird. Equal seeds give equal bytes.
 
-    python -m data_converters.toy --dataset toy-dogs --out work_dirs/toy-dogs/raw
+    python -m data_converters.toy --out raw                       # dogs
+    python -m data_converters.toy --dataset toy-birds --out raw
 
 Written:
     toy-dogs    Images/<wnid>-<breed>/*.jpg  Annotation/<wnid>-<breed>/*  lists/{file,train,test}_list.mat
@@ -202,7 +203,7 @@ def toy(dataset: str, out: Path, *, seed: int = 0, classes: int = 6, train: int 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser('data_converters.toy', description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--dataset', required=True, help='toy-dogs or toy-birds')
+    parser.add_argument('--dataset', default='toy-dogs', help='toy-dogs or toy-birds; default: toy-dogs')
     parser.add_argument('--out', type=Path, required=True, help='folder to write')
     parser.add_argument('--seed', type=int, default=0, help='default: 0')
     parser.add_argument('--classes', type=int, default=6, help='2 to 8; default: 6')

@@ -47,14 +47,15 @@ def dogs(parent: Path) -> Path:
 
 
 def birds(parent: Path) -> Path:
-    """Two species of three and two images, 60 x 40, one of them grey, one in test."""
+    """Two species of three images, 60 x 40, one of them grey, two in test."""
     root = parent / 'CUB_200_2011'
-    names = ['001.Red_bird/a.jpg', '001.Red_bird/b.jpg', '001.Red_bird/c.jpg', '002.Tit/d.jpg', '002.Tit/e.jpg']
+    names = ['001.Red_bird/a.jpg', '001.Red_bird/b.jpg', '001.Red_bird/c.jpg', '002.Tit/d.jpg', '002.Tit/e.jpg',
+             '002.Tit/f.jpg']
     for name in names:
         jpeg(root / 'images' / name, (60, 40), 'L' if name.endswith('b.jpg') else 'RGB')
-    boxes = ['5.0 6.0 20.0 10.0', '5.0 6.0 20.0 10.0', '50.5 -2.0 20.0 12.0', '0.0 0.0 60.0 40.0', '0.0 0.0 60.0 40.0']
-    for table, rows in dict(images=names, classes=['001.Red_bird', '002.Tit'], image_class_labels=[1, 1, 1, 2, 2],
-                            train_test_split=[1, 1, 0, 1, 1], bounding_boxes=boxes).items():
+    boxes = ['5.0 6.0 20.0 10.0', '5.0 6.0 20.0 10.0', '50.5 -2.0 20.0 12.0', *['0.0 0.0 60.0 40.0'] * 3]
+    for table, rows in dict(images=names, classes=['001.Red_bird', '002.Tit'], image_class_labels=[1, 1, 1, 2, 2, 2],
+                            train_test_split=[1, 1, 0, 1, 1, 0], bounding_boxes=boxes).items():
         (root / f'{table}.txt').write_text(''.join(f'{i} {row}\n' for i, row in enumerate(rows, start=1)))
     return root
 

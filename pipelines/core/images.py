@@ -110,18 +110,8 @@ def _orientation(image: Image.Image) -> int:
     return int(value) if value in EXIF_STEPS else 1
 
 
-def orientation(path: str | Path) -> int:
-    """The EXIF orientation, 1 to 8; 1 where none is given.
-
-    Raises:
-        InputError, DamagedError: as `size`.
-    """
-    with _refusing(path, 'an image'), _open(path) as image:
-        return _orientation(image)
-
-
-def size(path: str | Path) -> tuple[int, int]:
-    """Width and height in pixels, from the header alone, EXIF orientation applied.
+def frame(path: str | Path) -> tuple[tuple[int, int], int]:
+    """Width and height in pixels, EXIF orientation applied, and that orientation (1 to 8); from the header alone.
 
     Raises:
         InputError: not there.
@@ -130,11 +120,17 @@ def size(path: str | Path) -> tuple[int, int]:
     with _refusing(path, 'an image'):
         if plain := jpeg.plain_size(read_head(path, _HEADER_BYTES)):  # in a tenth of Pillow's time
             _check_jpeg(plain, path)
-            return plain
+            return plain, 1
         with _open(path) as image:
             if image.format == 'JPEG':
                 _check_jpeg(image.size, path)
-            return image.size[::-1] if _orientation(image) >= 5 else image.size
+            turned = _orientation(image)
+            return image.size[::-1] if turned >= 5 else image.size, turned
+
+
+def size(path: str | Path) -> tuple[int, int]:
+    """Width and height in pixels, as `frame`."""
+    return frame(path)[0]
 
 
 def decode(path: Path) -> NDArray[np.uint8]:

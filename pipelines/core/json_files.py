@@ -4,7 +4,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -42,8 +42,13 @@ def write_rows(path: Path, rows: Iterable[str]) -> None:
 
 
 @contextlib.contextmanager
-def writing_lists(path: Path, names: Sequence[str]) -> Iterator[Callable[[str, str], None]]:
+def writing_lists(path: Path, names: Sequence[str], head: Mapping[str, Any] | None = None
+                  ) -> Iterator[Callable[[str, str], None]]:
     """Write an object of lists with the function that this gives: name of a list, row as JSON.
+
+    Args:
+        names: of the lists, in the order of the file.
+        head: what stands in front of them.
 
     Rows are written as they come, a row on a line, so they have to come in the order of ``names``.
 
@@ -52,12 +57,13 @@ def writing_lists(path: Path, names: Sequence[str]) -> Iterator[Callable[[str, s
     """
     with replacing(path) as stream:
         begun, current, add = 0, None, None
+        stream.write('{' + ''.join(f'\n{dumps(key)}: {dumps(value)},' for key, value in (head or {}).items()))
 
         def begin(number: int) -> None:
             nonlocal begun, current, add
             while begun < number:
                 current, add = names[begun], appending(stream)
-                stream.write(('\n],' if begun else '{') + f'\n{dumps(current)}: [')
+                stream.write(('\n],' if begun else '') + f'\n{dumps(current)}: [')
                 begun += 1
 
         def append(name: str, row: str) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sahi.utils.coco import CocoAnnotation
 
-from data_converters.convert import to_coco
+from data_converters.coco_out import to_coco
 from data_converters.records import Record
 from data_converters.sahi_box import BoxAnnotation
 from pipelines.core import boxes, coco, coco_stream, json_files, names

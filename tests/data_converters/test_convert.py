@@ -52,7 +52,8 @@ def test_bird_boxes_to_the_pixel(birds, tmp_path):
     convert('cub', birds.parent, tmp_path / 'out')  # RAW may be the folder that CUB_200_2011 is in
     test, train, val = (read(tmp_path / 'out' / f'{split}.json') for split in ('test', 'train', 'val'))
     assert test['annotations'][0]['bbox'] == [50.5, 0, 9.5, 10]
-    assert test['images'] == [dict(id=3, file_name='001.Red_bird/c.jpg', width=60, height=40, category_id=1)]
+    assert test['images'] == [dict(id=3, file_name='001.Red_bird/c.jpg', width=60, height=40, category_id=1),
+                              dict(id=6, file_name='002.Tit/f.jpg', width=60, height=40, category_id=2)]
     assert sorted(row['id'] for row in train['images'] + val['images']) == [1, 2, 4, 5]
     assert {row['category_id'] for row in val['images']} == {1, 2}
     assert test['categories'] == [dict(id=1, name='Red_bird', supercategory='bird'),

@@ -33,15 +33,16 @@ def test_one_image_in_two_rows_is_refused(birds, tmp_path):
     """The second row would put a training image into test."""
     (birds / 'images.txt').write_text((birds / 'images.txt').read_text().replace('001.Red_bird/c.jpg',
                                                                                  '001.Red_bird/a.jpg'))
-    with pytest.raises(InputError, match=r'expected every image once, found 001.Red_bird/a.jpg \(image 3, test\) after '
-                                         r'001.Red_bird/a.jpg \(image 1, train\)'):
+    with pytest.raises(InputError, match=r'expected every image once, found 001.Red_bird/a.jpg \(image 3, test, '
+                                         r'Red_bird\) after 001.Red_bird/a.jpg \(image 1, train, Red_bird\)'):
         convert('cub', birds, tmp_path / 'out')
 
 
 @pytest.mark.parametrize(('damage', 'message'), [
     (remove('Images'), r'expected Annotation, lists, Images \(or the archives .*\), found no Images\n.*remedy: unpack'),
     (remove('lists/test_list.mat'), r'lists/test_list\.mat: expected the official list, found nothing'),
-    (remove('Annotation/n01-Alpha/n01_2'), 'n01-Alpha/n01_2: expected the XML of an image in the lists, found nothing'),
+    (remove('Annotation/n01-Alpha/n01_2'), 'n01-Alpha/n01_2: expected the annotation of an image in the lists, found '
+                                           'nothing'),
     (remove('Images/n01-Alpha/n01_2.jpg'), r'n01_2\.jpg: expected an image \(it is in the lists\), found nothing'),
     (remove('Images/n01-Alpha'), r'Images/n01-Alpha/n01_1\.jpg: expected an image'),
     (remove('Images', 'Annotation', 'lists'), 'dogs: expected Annotation, lists, Images .* found an empty folder'),
@@ -105,23 +106,30 @@ def test_a_class_without_an_undamaged_training_image_is_an_error(dogs, tmp_path)
         convert('dogs', dogs, tmp_path / 'out', verify=True, max_bad=1)
 
 
-def test_a_link_out_of_the_raw_folder_is_not_followed(dogs, tmp_path):
-    jpeg(tmp_path / 'secret.jpg', (100, 80))
-    (dogs / 'Images' / ONE).unlink()
-    (dogs / 'Images' / ONE).symlink_to(tmp_path / 'secret.jpg')
-    with pytest.raises(InputError, match=r'n01_3\.jpg: expected a file, found a link to .*secret'):
+def test_a_link_out_of_the_raw_folder_is_followed(dogs, tmp_path):
+    """As DVC and datalad lay data out; what is hashed is the file that it leads to."""
+    convert('dogs', dogs, tmp_path / 'plain')
+    (dogs / 'Images' / ONE).rename(tmp_path / 'cache.jpg')
+    (dogs / 'Images' / ONE).symlink_to(tmp_path / 'cache.jpg')
+    convert('dogs', dogs, tmp_path / 'out')
+    assert files_of(tmp_path / 'out') == files_of(tmp_path / 'plain')
+    jpeg(tmp_path / 'cache.jpg', (50, 40))
+    assert convert('dogs', dogs, tmp_path / 'out')
+    (tmp_path / 'cache.jpg').unlink()
+    with pytest.raises(InputError, match=r'n01_3\.jpg: expected an image .*, found a link to nothing \(.*cache.jpg\) '
+                                         r'\(1 of 6 are missing\)'):
         convert('dogs', dogs, tmp_path / 'out')
 
 
 @pytest.mark.parametrize(('damage', 'message'), [
     (remove('images'), 'CUB_200_2011: expected .*, found no images'),
     (remove('classes.txt'), r'found no classes\.txt'),
-    (remove('images/002.Tit/d.jpg'), r'002\.Tit/d\.jpg: expected an image \(it is in images\.txt\), found nothing'),
+    (remove('images/002.Tit/d.jpg'), r'002\.Tit/d\.jpg: expected an image \(it is in the lists\), found nothing'),
     (write('bounding_boxes.txt', '1 5 6 20 10\n2 5 6 20\n'), r'bounding_boxes\.txt:2: expected a new id and 4 values'),
     (write('bounding_boxes.txt', '1 5 6 nan 10\n'), r'bounding_boxes\.txt:1: expected'),
     (write('train_test_split.txt', '1 1\n2 1\n3 0\n4 1\n'), r'train_test_split\.txt: .* found no row for image 5'),
-    (write('train_test_split.txt', '1 1\n2 1\n3 0\n4 1\n5 2\n'), r'train_test_split\.txt:5: expected 0 \(test\) or 1'),
-    (write('image_class_labels.txt', '1 1\n2 1\n3 1\n4 2\n5 9\n'), r'txt:5: expected a class from 1 to 2, found 9'),
+    (write('train_test_split.txt', '1 1\n2 1\n3 0\n4 1\n5 2\n6 1\n'), r'split\.txt:5: expected 0 \(test\) or 1'),
+    (write('image_class_labels.txt', '1 1\n2 1\n3 1\n4 2\n5 9\n6 2\n'), r':5: expected a class from 1 to 2, found 9'),
     (write('images.txt', '1 ../secret.jpg\n'), r'images\.txt:1: expected a path below the image folder'),
     (write('images.txt', '1 a.jpg\n'), r'bounding_boxes\.txt:2: expected a row for every id'),
 ])
@@ -163,8 +171,15 @@ def test_archives_are_not_trusted(dogs, tmp_path, kind):
 
 
 def test_wrong_options_are_named(tmp_path, dogs):
-    with pytest.raises(InputError, match='--dataset: expected dogs or cub or toy-dogs or toy-birds, found cats'):
-        convert('cats', dogs, tmp_path / 'out')
+    for name in ('two words', '../up', '', '.hidden', '-x'):
+        with pytest.raises(InputError, match='--dataset: expected a word of letters'):
+            convert(name, dogs, tmp_path / 'out')
+    with pytest.raises(InputError, match='--super: expected a word of letters'):
+        convert('cats', dogs, tmp_path / 'out', species='big cat')
+    with pytest.raises(InputError, match='--layout: expected stanford-dogs, .*, found cats'):
+        convert('cats', dogs, tmp_path / 'out', layout='cats')
+    with pytest.raises(InputError, match='--box-frame: expected shown or stored, found turned'):
+        convert('cats', dogs, tmp_path / 'out', box_frame='turned')
     with pytest.raises(InputError, match='--val-share: expected a share above 0, up to 0.5, found 0.9'):
         convert('dogs', dogs, tmp_path / 'out', val_share=0.9)
     with pytest.raises(InputError, match='nowhere: expected the folder of the raw dataset, found nothing'):

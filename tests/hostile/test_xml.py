@@ -25,6 +25,7 @@ def xml(size: dict = SIZE, box: dict = BOX, *, start: str = '', rest: str = '') 
 
 GOOD = xml()
 FIELDS = {**dict.fromkeys(SIZE, 'size'), **dict.fromkeys(BOX, 'bndbox')}
+NUMBER = {field: 'one whole number' if field in SIZE else 'one number' for field in FIELDS}
 VALUES = ['', 'x', 'nan', 'inf', '1e400', '10.5', '1_0', '0x10', '9' * 7, '9' * 5000, '٣', '1 0']
 LAUGHS = ''.join(f'<!ENTITY a{i} "{f"&a{i - 1};" * 10}">' for i in range(1, 10))
 SECRET = 'the secret of the house'
@@ -43,7 +44,7 @@ DOCUMENTS = {  # document, what is expected instead
     'public DTD': (xml(start='<!DOCTYPE a PUBLIC "-//X" "file://{secret}">'), NO_DTD),
     'empty DTD': (xml(start='<!DOCTYPE annotation>'), NO_DTD),
     'XInclude is not followed': (xml(box={}, rest='<i:include xmlns:i="http://www.w3.org/2001/XInclude" parse="text" '
-                                     'href="file://{secret}"/>'), 'one whole number'),
+                                     'href="file://{secret}"/>'), 'one number'),
     'unknown entity': (xml(rest='&nbsp;'), MALFORMED),
     'empty': ('', MALFORMED),
     'blank': (' \n ', MALFORMED),
@@ -66,17 +67,17 @@ DOCUMENTS = {  # document, what is expected instead
     'two sizes': (xml(rest=element('size', SIZE)), 'it once, found 2 times'),
     'an object without a box': (xml(rest='<object/>'), 'it once, found 0 times'),
     'an object with two boxes': (xml(rest=f'<object>{element("bndbox", BOX) * 2}</object>'), 'it once, found 2 times'),
-    'a field twice': (xml(box=BOX).replace('</bndbox>', '<xmin>11</xmin></bndbox>'), 'one whole number'),
+    'a field twice': (xml(box=BOX).replace('</bndbox>', '<xmin>11</xmin></bndbox>'), 'one number'),
     'xmax < xmin': (xml(box=dict(BOX, xmax=9)), 'xmax from xmin on'),
     'ymax < ymin': (xml(box=dict(BOX, ymax=19)), 'ymax from ymin on'),
     'no width': (xml(size=dict(SIZE, width=0)), 'pixels'),
     'negative height': (xml(size=dict(SIZE, height=-80)), 'pixels'),
 }
 DOCUMENTS |= {f'{field}: {value[:9]!r}': (xml(*(({**fields, field: value}) if field in fields else fields
-                                               for fields in (SIZE, BOX))), 'one whole number')
-              for field in FIELDS for value in VALUES}
+                                               for fields in (SIZE, BOX))), NUMBER[field])
+              for field in FIELDS for value in VALUES if field in SIZE or value != '10.5'}
 DOCUMENTS |= {f'no {field}': (GOOD.replace(f'<{field}>', '<other>').replace(f'</{field}>', '</other>'),
-                              'one whole number') for field in FIELDS}
+                              NUMBER[field]) for field in FIELDS}
 
 
 @pytest.fixture
@@ -123,3 +124,9 @@ def test_a_box_that_leaves_the_image_is_kept_as_annotated(tmp_path):
     """It is convert that cuts and counts it."""
     (tmp_path / 'n01_1').write_text(xml(box=dict(BOX, xmin=-5, xmax=120)))
     assert _read_xml(tmp_path / 'n01_1')[0].tolist() == [[-5, 20, 121, 60]]
+
+
+def test_fractions_are_edges_and_whole_numbers_inclusive_pixels(tmp_path):
+    """Tools that write fractions (CVAT, VoTT) mean the edges of a box, not its last pixel."""
+    (tmp_path / 'n01_1').write_text(xml(box=dict(xmin='10.25', ymin='20.0', xmax='39.75', ymax='60')))
+    assert _read_xml(tmp_path / 'n01_1')[0].tolist() == [[10.25, 20, 39.75, 60]]
