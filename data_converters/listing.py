@@ -77,11 +77,12 @@ def check_present(root: Path, files: Sequence[str], expected: str, remedy: str) 
     Raises:
         InputError: names the first that is missing and counts them.
     """
-    missing = [file for file in files if not os.path.exists(os.path.join(root, file))]
+    missing = [file for file in files if not os.path.isfile(os.path.join(root, file))]
     if missing:
-        found = 'nothing' if not os.path.islink(root / missing[0]) else (
-            f'a link to nothing ({os.readlink(root / missing[0])})')
-        raise InputError(root / missing[0], expected=expected, remedy=remedy,
+        first = root / missing[0]
+        found = ('a folder, a device or a pipe' if first.exists() else
+                 f'a link to nothing ({os.readlink(first)})' if first.is_symlink() else 'nothing')
+        raise InputError(first, expected=expected, remedy=remedy,
                          found=f'{found} ({len(missing):,} of {len(files):,} are missing)')
 
 
