@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import shutil
+import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -105,8 +106,13 @@ def check_torch(report: Report) -> None:
 
 def check_operators(report: Report) -> None:
     from pipelines.openmm.compat import op_check, ops
-    backend = ops.install()
-    report.line('mmcv operators', backend)
+    report.line('mmcv operators', ops.backend())
+    plain = subprocess.run([sys.executable, '-c', 'import mmcv.ops, mmagic.models'], cwd=sys.prefix,
+                           env={name: value for name, value in os.environ.items() if name != 'PYTHONPATH'},
+                           capture_output=True, text=True)
+    report.line('any script', 'imports mmcv.ops and mmagic.models' if plain.returncode == 0 else
+                (plain.stderr.strip().splitlines() or ['ended without a word'])[-1],
+                '' if plain.returncode == 0 else f'{sys.executable} {ROOT / "pipelines/openmm/compat/startup.py"}')
     import torch
     for device in ['cpu'] + ['cuda'] * torch.cuda.is_available():
         for name, value in op_check.differences(device).items():

@@ -11,8 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.mm
 INSTALL = '''
 import sys
-from pipelines.openmm.compat import mmagic_import, ops
-ops.install()
+from pipelines.openmm.compat import mmagic_import
 import mmcv, numpy
 version = mmcv.__version__
 mmagic_import.install()

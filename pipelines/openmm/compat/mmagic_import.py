@@ -6,25 +6,84 @@ Nobody maintains mmagic. Three things stop ``import mmagic``, or drag in depende
 - ``mmagic.utils`` reads ``np.bool8``, which NumPy 2 no longer has;
 - the packages in `PACKAGES` import everything below them: diffusers, transformers, mediapipe, imageio, ...
 
-So those packages are entered as namespaces: their folders are importable, their ``__init__.py`` is not run. The modules
-in `MODULES` are then imported, which registers their classes with mmagic's registries. Nothing of mmcv or NumPy stays
-changed.
+So those packages are entered without running their ``__init__.py``: each imports the modules that `PACKAGES` gives it,
+which registers their classes with mmagic's registries, and offers their names. Nothing of mmcv or NumPy stays changed.
+`startup.py` reads this file without its package.
 """
 from __future__ import annotations
 
 import importlib
 import importlib.util
-import sys
-from importlib.machinery import ModuleSpec
-from importlib.metadata import version
-from pathlib import Path
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from types import ModuleType
 
-PACKAGES = ('mmagic', 'mmagic.models', 'mmagic.models.archs', 'mmagic.models.editors', 'mmagic.models.losses',
-            'mmagic.datasets', 'mmagic.datasets.transforms', 'mmagic.evaluation', 'mmagic.visualization')
-MODULES = ('mmagic.models.base_models', 'mmagic.models.data_preprocessors', 'mmagic.models.editors.biggan',
-           'mmagic.models.editors.dcgan', 'mmagic.datasets.basic_conditional_dataset',
-           'mmagic.datasets.transforms.loading', 'mmagic.datasets.transforms.aug_shape',
-           'mmagic.datasets.transforms.formatting', 'mmagic.engine')
+PACKAGES: dict[str, tuple[str, ...]] = {
+    'mmagic': (),
+    'mmagic.apis': ('inferencers.inference_functions',),
+    'mmagic.apis.inferencers': (),
+    'mmagic.models': ('base_models', 'data_preprocessors', 'editors'),
+    'mmagic.models.archs': (),
+    'mmagic.models.editors': ('biggan', 'dcgan'),
+    'mmagic.models.losses': (),
+    'mmagic.datasets': ('basic_conditional_dataset', 'transforms'),
+    'mmagic.datasets.transforms': ('loading', 'aug_shape', 'formatting'),
+    'mmagic.evaluation': (),
+    'mmagic.visualization': (),
+}
+
+
+class _Package(Loader):
+    """Enters a package without running its ``__init__.py``."""
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        if module.__name__ == 'mmagic':
+            from importlib.metadata import version
+
+            module.__version__ = version('mmagic')
+        module.__all__ = []
+        for name in PACKAGES[module.__name__]:
+            child = importlib.import_module(f'{module.__name__}.{name}')
+            for public in _public(child):
+                setattr(module, public, getattr(child, public))
+                module.__all__.append(public)
+
+
+class _Bool8(SourceFileLoader):
+    """Runs a module while NumPy has ``bool8``."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        import numpy as np
+
+        if hasattr(np, 'bool8'):
+            return super().exec_module(module)
+        np.bool8 = np.bool_
+        try:
+            super().exec_module(module)
+        finally:
+            del np.bool8
+
+
+def _public(module: ModuleType) -> list[str]:
+    """What ``import *`` takes from a module of mmagic; one without ``__all__`` offers what it defines."""
+    return list(getattr(module, '__all__', None) or
+                [name for name, value in vars(module).items() if getattr(value, '__module__', '') == module.__name__])
+
+
+def find_spec(name: str, path: object = None) -> ModuleSpec | None:
+    """How a name of mmagic is imported; None where Python's own way is right, or it is not installed."""
+    found = PathFinder.find_spec(name, path) if name in PACKAGES or name == 'mmagic.utils.trans_utils' else None
+    if found is None:
+        return None
+    if name not in PACKAGES:
+        found.loader = _Bool8(found.loader.name, found.loader.path)
+        return found
+    spec = ModuleSpec(name, _Package(), origin=found.origin, is_package=True)
+    spec.submodule_search_locations, spec.has_location = found.submodule_search_locations, True
+    return spec
 
 
 def install() -> None:
@@ -33,42 +92,7 @@ def install() -> None:
     Raises:
         ModuleNotFoundError: mmagic is not installed.
     """
-    if all(name in sys.modules for name in MODULES):
-        return
-    import numpy as np
-
-    for name in PACKAGES:
-        _enter(name)
-    added = not hasattr(np, 'bool8')
-    if added:
-        np.bool8 = np.bool_
-    try:
-        for name in MODULES:
-            importlib.import_module(name)
-    finally:
-        if added:
-            del np.bool8
-
-
-def _enter(name: str) -> None:
-    """Put a package into ``sys.modules`` without running its ``__init__.py``."""
-    if name in sys.modules:
-        return
-    parent, _, child = name.rpartition('.')
-    if parent:
-        folder = Path(sys.modules[parent].__path__[0]) / child
-    else:
-        # find_spec of a top-level name does not run it.
-        found = importlib.util.find_spec(name)
-        if found is None:
-            raise ModuleNotFoundError(f'{name} is not installed; run: make setup', name=name)
-        folder = Path(found.origin).parent
-    spec = ModuleSpec(name, None, is_package=True)
-    spec.submodule_search_locations = [str(folder)]
-    module = importlib.util.module_from_spec(spec)
-    module.__file__ = str(folder / '__init__.py')  # inspect.getfile asks for it
-    sys.modules[name] = module
-    if parent:
-        setattr(sys.modules[parent], child, module)
-    else:
-        module.__version__ = version(name)
+    if importlib.util.find_spec('mmagic') is None:
+        raise ModuleNotFoundError('mmagic is not installed; run: make setup', name='mmagic')
+    for name in ('mmagic.models', 'mmagic.datasets', 'mmagic.engine'):
+        importlib.import_module(name)

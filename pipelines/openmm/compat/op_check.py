@@ -1,10 +1,14 @@
-"""mmcv's nms and roi_align, whatever backend is in use, against plain PyTorch written from their definitions.
+"""mmcv's operators, whatever backend is in use, against plain PyTorch (`op_references`).
 
-The references compute in float64 on values in [0, 1]: what differs is the operator's own rounding.
+The references compute in float64 on values of about 1: what differs is the operator's own rounding.
 """
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
+
+from pipelines.openmm.compat import op_references
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -12,81 +16,67 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-5
 
 
-def reference_nms(xyxy: Tensor, scores: Tensor, threshold: float) -> list[int]:
-    """Greedy suppression: keep the best box, drop those that overlap it by more than the threshold, repeat."""
+def boxes(generator: Any, count: int) -> Tensor:
+    """(count, 4) random xyxy in 120 x 120 pixels."""
     import torch
 
-    order, kept = scores.argsort(descending=True).tolist(), []
-    area = (xyxy[:, 2] - xyxy[:, 0]) * (xyxy[:, 3] - xyxy[:, 1])
-    for i in order:
-        inter = [(torch.minimum(xyxy[i, 2:], xyxy[j, 2:]) - torch.maximum(xyxy[i, :2], xyxy[j, :2])).clamp(min=0).prod()
-                 for j in kept]
-        if all(float(o / (area[i] + area[j] - o)) <= threshold for o, j in zip(inter, kept)):
-            kept.append(i)
-    return kept
+    corner = torch.rand(count, 2, generator=generator) * 80
+    return torch.cat([corner, corner + 5 + torch.rand(count, 2, generator=generator) * 40], 1)
 
 
-def reference_roi_align(features: Tensor, rois: Tensor, size: int, scale: float, samples: int) -> Tensor:
-    """RoIAlign with half-pixel alignment: every bin is the mean of samples x samples bilinear readings.
-
-    Args:
-        features: (B, C, H, W).
-        rois: (N, 5) batch index and xyxy in image pixels.
-    Returns:
-        (N, C, size, size), differentiable.
-    """
+def cases(generator: Any) -> dict[str, tuple[Callable, Callable, list[Tensor], list[Tensor]]]:
+    """By operator: mmcv's, the reference, the tensors that it is differentiated for, and other arguments."""
     import torch
+    from mmcv import ops
 
-    def axis(start: Tensor, end: Tensor, limit: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Lower and upper positions with the upper's weight, and whether the reading counts; each (size * samples,)."""
-        steps = (torch.arange(size * samples, device=features.device) + 0.5) / samples
-        at = start + steps * (end - start) / size
-        counts = (at >= -1) & (at <= limit)
-        at = at.clamp(0, limit - 1)
-        low = at.floor().long().clamp(max=limit - 1)
-        return low, (low + 1).clamp(max=limit - 1), at - low, counts
+    def rand(*shape: int, scale: float = 1., shift: float = 0.) -> Tensor:
+        return torch.rand(*shape, generator=generator) * scale + shift
 
-    pooled = []
-    height, width = features.shape[2:]
-    for roi in rois:
-        x1, y1, x2, y2 = roi[1:] * scale - 0.5
-        top, bottom, fy, in_y = axis(y1, y2, height)
-        left, right, fx, in_x = axis(x1, x2, width)
-        image, fy = features[int(roi[0])], fy[:, None]
-        upper = image[:, top][:, :, left] * (1 - fx) + image[:, top][:, :, right] * fx
-        lower = image[:, bottom][:, :, left] * (1 - fx) + image[:, bottom][:, :, right] * fx
-        read = (upper * (1 - fy) + lower * fy) * (in_y[:, None] & in_x)
-        pooled.append(read.unflatten(1, (size, samples)).unflatten(3, (size, samples)).mean((2, 4)))
-    return torch.stack(pooled)
+    features = rand(2, 3, 25, 30)
+    rois = torch.cat([torch.randint(0, 2, (12, 1), generator=generator).float(), boxes(generator, 12)], 1)
+    rois[0, 1:] = torch.tensor([-30., -20, -10, -5])  # outside the image
+    x, weight, bias = rand(2, 4, 9, 8), rand(6, 2, 3, 3, shift=-0.5), rand(6)
+    offset, mask = rand(2, 36, 5, 4, scale=6, shift=-3), rand(2, 18, 5, 4)
+    settings = dict(stride=2, padding=2, dilation=2, groups=2)
+    logits, target = rand(20, 5, scale=6, shift=-3), torch.randint(0, 6, (20,), generator=generator)
+    return {
+        'roi_align': (lambda f, r: ops.roi_align(f, r, (7, 7), 0.25, 2, 'avg', True),
+                      lambda f, r: op_references.roi_align(f, r, 7, 0.25, 2), [features], [rois]),
+        'roi_pool': (lambda f, r: ops.roi_pool(f, r, (3, 3), 0.25),
+                     lambda f, r: op_references.roi_pool(f, r, 3, 0.25), [features], [rois]),
+        'deform_conv2d': (lambda *t: ops.deform_conv2d(*t, 2, 2, 2, 2, 2),
+                          lambda *t: op_references.deform_conv(*t, **settings), [x, offset, weight], []),
+        'modulated_deform_conv2d': (
+            lambda a, o, m, w, b: ops.modulated_deform_conv2d(a, o, m, w, b, 2, 2, 2, 2, 2),
+            lambda a, o, m, w, b: op_references.deform_conv(a, o, w, m, b, **settings),
+            [x, offset, mask, weight, bias], []),
+        'sigmoid_focal_loss': (lambda a, t: ops.sigmoid_focal_loss(a, t, 2., 0.25, None, 'none'),
+                               lambda a, t: op_references.sigmoid_focal_loss(a, t, 2., 0.25), [logits], [target]),
+    }
 
 
 def differences(device: str) -> dict[str, float]:
-    """Largest absolute difference of each operator from its reference; nms: the number of boxes kept otherwise.
+    """Largest absolute difference of each operator from its reference; nms: how many kept boxes are others.
 
     Args:
         device: ``cpu`` or ``cuda``.
     """
     import torch
-    from mmcv.ops import nms, roi_align
+    from mmcv.ops import nms
 
     generator = torch.Generator().manual_seed(0)
-    corner = torch.rand(200, 2, generator=generator) * 80
-    xyxy = torch.cat([corner, corner + 5 + torch.rand(200, 2, generator=generator) * 40], 1)
-    scores = torch.rand(200, generator=generator)
-    _, kept = nms(xyxy.to(device), scores.to(device), 0.5)
-    found = {'nms': float(kept.tolist() != reference_nms(xyxy, scores, 0.5))}
-
-    features = torch.rand(2, 3, 25, 30, generator=generator)
-    rois = torch.cat([torch.randint(0, 2, (40, 1), generator=generator).float(), xyxy[:40]], 1)
-    weight = torch.rand(40, 3, 7, 7, generator=generator) / 49
-    results = []
-    for kind, pool in ((torch.float32, lambda x, r: roi_align(x, r, (7, 7), 0.25, 2, 'avg', True)),
-                       (torch.float64, lambda x, r: reference_roi_align(x, r, 7, 0.25, 2))):
-        x = features.clone().to(device, kind).requires_grad_()
-        out = pool(x, rois.to(device, kind))
-        (out * weight.to(device, kind)).sum().backward()
-        results.append((out.detach(), x.grad))
-    (ours, our_grad), (truth, true_grad) = results
-    found['roi_align forward'] = float((ours - truth).abs().max())
-    found['roi_align backward'] = float((our_grad - true_grad).abs().max())
+    xyxy, scores = boxes(generator, 200), torch.rand(200, generator=generator)
+    kept = nms(xyxy.to(device), scores.to(device), 0.5)[1].tolist()
+    found = {'nms': float(sum(a != b for a, b in zip_longest(kept, op_references.nms(xyxy, scores, 0.5))))}
+    for name, (operator, reference, inputs, others) in cases(generator).items():
+        results = []
+        for kind, function in ((torch.float32, operator), (torch.float64, reference)):
+            leaves = [tensor.to(device, kind).requires_grad_() for tensor in inputs]
+            rest = [tensor.to(device, kind) if tensor.is_floating_point() else tensor.to(device) for tensor in others]
+            out = function(*leaves, *rest)
+            weight = torch.linspace(0, 1, out.numel(), device=device, dtype=kind).reshape(out.shape) / out[0, 0].numel()
+            results.append((out.detach(), torch.autograd.grad((out * weight).sum(), leaves)))
+        (ours, our_gradients), (truth, true_gradients) = results
+        found[f'{name} forward'] = float((ours - truth).abs().max())
+        found[f'{name} backward'] = max(float((a - b).abs().max()) for a, b in zip(our_gradients, true_gradients))
     return found

@@ -13,11 +13,9 @@ def enter(scope: str) -> None:
     """Import one of mmdet, mmpretrain, mmagic with our additions and make it the default scope."""
     from mmengine.registry import init_default_scope
 
-    from pipelines.openmm.compat import ops
     from pipelines.openmm.weights import loading as weights
 
     warnings.filterwarnings('ignore', message='Unnecessary conv bias')
-    ops.install()
     importlib.import_module('pipelines.openmm.engine.hooks')
     importlib.import_module('pipelines.openmm.weights.fit')
     weights.register()
