@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from pipelines.crop import main as crop
+from pipelines.openmm.weights import loading as weights
 from tests.hostile import FULL
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -141,7 +142,7 @@ def assert_nothing_was_lost(out: Path, undisturbed: Path) -> None:
     import torch
     assert (out / 'metrics.jsonl').read_text() == (undisturbed / 'metrics.jsonl').read_text()
     assert state(out)['meta']['iter'] == STEPS
-    ours, theirs = (torch.load(folder / 'model.pth', weights_only=True) for folder in (out, undisturbed))
+    ours, theirs = (weights.load(folder / 'model.pth') for folder in (out, undisturbed))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
@@ -334,8 +335,7 @@ def test_processes_train_a_gan_as_one_in_either_memory_format(work, tmp_path):
         last = ranks[0]['state']['generator.module.conv_blocks.1.conv2.conv.weight']
         assert last.is_contiguous(memory_format=torch.channels_last) == (channels_last == 'True')
         cfg = mm.load(out / 'config.py', data_root=work / 'toy-dogs/crop', num_classes=3)
-        generator = gan_sampling.load_generator(cfg, torch.load(out / 'model.pth', weights_only=True),
-                                                dtype=torch.float64)
+        generator = gan_sampling.load_generator(cfg, weights.load(out / 'model.pth'), dtype=torch.float64)
         losses = [{name: value for name, value in row.items() if 'loss' in name} for row in rows(out)]
         found[out.name] = (losses, ranks[0]['state'],
                            np.stack(list(gan_sampling.sample(generator, [0, 1, 2], [0, 1, 2]))))

@@ -13,6 +13,7 @@ from pipelines import synth
 from pipelines.core import fingerprint, images, json_files, lineage, shards
 from pipelines.core.errors import InputError
 from pipelines.crop import crop, parse_boxes
+from pipelines.openmm.weights import loading as weights
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'mm_configs' / 'synth'
 LAPTOP = CONFIGS / 'biggan-deep_64px.py'
@@ -145,7 +146,7 @@ def test_an_interrupted_training_ends_in_the_same_weights(crops: Path, tmp_path:
     def train(folder: Path) -> dict:
         cfg = config.load(LAPTOP, data_root=crops, num_classes=3, options=TINY)
         training.train(cfg, folder, seed=0)
-        return torch.load(folder / 'model.pth', weights_only=True)
+        return weights.load(folder / 'model.pth')
 
     whole = train(tmp_path / 'whole')
     after_train_iter = gan.SampleGridHook.after_train_iter

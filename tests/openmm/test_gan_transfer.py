@@ -11,6 +11,7 @@ import torch
 
 from pipelines.core.errors import InputError
 from pipelines.openmm.synth import gan_transfer
+from pipelines.openmm.weights import loading as weights
 from pipelines.openmm.weights.conversions import biggan_deep
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,7 +85,7 @@ def start(toy_dogs_coco: Path, tmp_path: Path):
             from mmagic.registry import MODELS
             torch.save(MODELS.build({**cfg.model.generator, 'num_classes': 1000}).state_dict(), given)
         training.train(cfg, tmp_path / 'run', seed=0)
-        return torch.load(tmp_path / 'run/model.pth', weights_only=True)
+        return weights.load(tmp_path / 'run/model.pth')
 
     return run
 

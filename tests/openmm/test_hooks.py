@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.openmm.weights import loading as weights
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -29,5 +31,5 @@ def test_resumed_training_has_the_same_numbers(tmp_path):
     train(tmp_path / 'parts')
     assert losses(tmp_path / 'whole') == losses(tmp_path / 'parts')
     assert len(losses(tmp_path / 'whole')) == 6 * 3 + 6
-    whole, parts = (torch.load(tmp_path / name / 'model.pth', weights_only=True) for name in ('whole', 'parts'))
+    whole, parts = (weights.load(tmp_path / name / 'model.pth') for name in ('whole', 'parts'))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)

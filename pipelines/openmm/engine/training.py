@@ -68,8 +68,13 @@ def train(cfg: Config, folder: Path, *, seed: int, title: str = 'train', gpus: i
 
 
 def _portable(cfg: Config) -> str:
-    """A config's text, in which the data's place is a variable again: the same text wherever the data lie."""
+    """A config's text, in which the data's place is a variable again: the same text wherever the data lie.
+
+    The libraries' own APIs read it, too: it names the modules of ours that they have to import.
+    """
     from mmengine import Config
+
+    from pipelines.openmm.compat import scope
 
     def replaced(node: Any) -> Any:  # before the text is laid out: line breaks depend on lengths
         if isinstance(node, dict):
@@ -78,7 +83,10 @@ def _portable(cfg: Config) -> str:
             return type(node)(map(replaced, node))
         return node.replace(str(cfg.data_root), '{{$FGIC_DATA_ROOT:.}}') if isinstance(node, str) else node
 
-    return (Config(replaced(cfg.to_dict())) if 'data_root' in cfg else cfg).pretty_text
+    content = replaced(cfg.to_dict()) if 'data_root' in cfg else cfg.to_dict()
+    if 'default_scope' in content:
+        content['custom_imports'] = scope.custom_imports(content['default_scope'], content.get('custom_imports', {}))
+    return Config(content).pretty_text
 
 
 def _launch(config: Path, processes: int) -> None:
@@ -161,7 +169,7 @@ def run(cfg: Config) -> None:
 
 
 def finish(folder: Path) -> dict[str, Any]:
-    """Write ``model.pth``, plain weights: the best on val, where the config chooses by val, else the last."""
+    """Write ``model.pth``: weights, the best on val where the config chooses by val, else the last, and class names."""
     import torch
 
     from pipelines.openmm.engine.hooks import AtomicLocalBackend, SafeCheckpointHook
@@ -173,8 +181,10 @@ def finish(folder: Path) -> dict[str, Any]:
     state = torch.load(last, map_location='cpu', weights_only=False)  # our own file, written by this run
     info = state['message_hub']['runtime_info']
     weights = torch.load(best, map_location='cpu', weights_only=False) if best.exists() else state
-    packed = io.BytesIO()
-    torch.save({name: value.clone() for name, value in weights['state_dict'].items()}, packed)
+    packed, classes = io.BytesIO(), state['meta'].get('dataset_meta', {}).get('classes')
+    meta = dict(dataset_meta=dict(classes=list(classes))) if classes else {}  # the libraries' own APIs look there
+    torch.save(dict(meta=meta, state_dict={name: value.clone() for name, value in weights['state_dict'].items()}),
+               packed)
     AtomicLocalBackend().put(packed.getbuffer(), folder / 'model.pth')
     return {name: info[name] for name in ('best_epoch', 'best_score') if name in info}
 

@@ -1,4 +1,7 @@
-"""Weights that a training starts from fit its network, and are in it; mmengine only logs where they do not."""
+"""Weights that a training starts from fit its network, and are in it; mmengine only logs where they do not.
+
+Importing this teaches mmengine the scheme ``weights://`` and the hook `StartHook`.
+"""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
@@ -12,6 +15,7 @@ from torch import Tensor
 from pipelines.core.errors import InputError
 from pipelines.openmm.weights import loading as weights
 
+weights.register()
 _RESIZED = ('pos_embed', 'relative_position_bias_table')  # which mmpretrain interpolates as it loads them
 
 

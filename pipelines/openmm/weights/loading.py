@@ -114,7 +114,7 @@ def check(config: Path) -> dict[str, Path]:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """A state dict or checkpoint from a file, without executing anything in it.
+    """The state dict in a file, or in a checkpoint's ``state_dict``, without executing anything in it.
 
     Raises:
         InputError: not there, or it holds more than tensors and plain values.
@@ -125,7 +125,8 @@ def load(path: Path) -> dict[str, Any]:
     try:
         if path.suffix == '.safetensors':
             return load_file(path)
-        return torch.load(path, map_location='cpu', weights_only=True)
+        content = torch.load(path, map_location='cpu', weights_only=True)
+        return content.get('state_dict', content)
     except FileNotFoundError:
         raise InputError(path, expected='a weight file', found='nothing', remedy='correct the path') from None
     except Exception as error:  # on damaged bytes torch raises nearly anything: KeyError, struct.error, AssertionError
@@ -141,7 +142,6 @@ def state(name: str) -> dict[str, Any]:
         InputError: as `fetch`, `load` and the conversion.
     """
     content = load(resolve(name))
-    content = content.get('state_dict', content)
     if not row(name).conversion:
         return content
     return importlib.import_module(f'pipelines.openmm.weights.conversions.{row(name).conversion}').convert(content)
