@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.core import boxes, images, json_files, lineage, statistics
+from pipelines.core import boxes, comparison, images, json_files, lineage
 from pipelines.core.manifest import NAME
 
 BREEDS = ['red fox-terrier', 'blue <collie> & $co$', 'green pug', 'grey setter', 'pink spitz', 'brown beagle']
@@ -124,26 +124,21 @@ def classify(root: Path, classes: list[str] = BREEDS, count: int = 120) -> dict:
     """Scores are drawn so that rows differ by skill on the same images; everything else is counted from them."""
     rng = np.random.default_rng(4)
     labels = np.arange(count) % len(classes)
-    ease, scores = rng.normal(size=(count, len(classes))), {}
-    for name, (_, _, skill) in ROWS.items():
-        logits = ease + 0.7 * rng.normal(size=(len(SEEDS), count, len(classes)))
-        logits[:, np.arange(count), labels] += 2 * skill
-        exp = np.exp(logits)
-        scores[name] = (exp / exp.sum(-1, keepdims=True)).round(5)
-    others = [name for name in scores if name != 'full']
-    differences = dict(zip(others, statistics.compare(labels, scores, [(name, 'full') for name in others])))
-    rows = []
-    for name, (title, train_images, _) in ROWS.items():
-        runs = {str(seed): dict(top1=float((row.argmax(-1) == labels).mean()), top5=1.0, macro_f1=0.5,
-                                best_epoch=seed + 3) for seed, row in zip(SEEDS, scores[name])}
-        rows.append(dict(name=name, title=title, config=f'mm_configs/{name}.py', train_images=train_images, runs=runs,
-                         difference=differences.get(name), **statistics.summary(labels, scores[name])))
+    ease, results = rng.normal(size=(count, len(classes))), {}
+    for name, (_, train_images, skill) in ROWS.items():
+        results[name] = {}
         for seed in SEEDS:
+            logits = ease + 0.7 * rng.normal(size=(count, len(classes)))
+            logits[np.arange(count), labels] += 2 * skill
+            scores = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+            results[name][seed] = dict(classes=classes, image_id=list(range(count)), label=labels.tolist(),
+                                       scores=scores.round(5).tolist(), best_epoch=seed + 3, train_images=train_images)
             model(root, f'classify/{name}-seed{seed}', ('loss',), 'val/accuracy/top1', seed)
-    comparisons = statistics.compare(labels, scores, [('scratch', 'square')])
-    table = dict(classes=classes, seeds=list(SEEDS), reference='full', rows=rows, comparisons=comparisons)
+    rows = [comparison.Row(name, title, f'mm_configs/classify/{name}.py', ('square',) if name == 'scratch' else ())
+            for name, (title, _, _) in ROWS.items()]
+    table = comparison.tabulate(rows, results)
     _json(root / 'classify/table.json', table)
-    _manifest(root / 'classify', 'classify', seeds=list(SEEDS))
+    _manifest(root / 'classify', 'classify', rows=list(ROWS), seeds=list(SEEDS))
     return table
 
 

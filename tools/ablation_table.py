@@ -5,7 +5,7 @@
 
 A row's parent is the nearest row that it is a change of: in its images, or in its recipe (`_base_`). Changes are read
 from the resolved configs that were trained (models/classify/<row>-seed<k>/config.py), key by key; differences of top-1
-come with a 95 % interval and McNemar's p, corrected for the number of rows that have a parent.
+come with the interval, p and verdict of the table.
 """
 from __future__ import annotations
 
@@ -63,10 +63,8 @@ def read(folder: Path, models: Path) -> dict:
     Raises:
         InputError: no such result, or a row whose config or training is not there any more.
     """
-    import numpy as np
     from mmengine import Config
 
-    from pipelines.core import statistics
     from pipelines.openmm.engine.config import effective_keys
 
     if not (folder / 'table.json').is_file():
@@ -81,15 +79,9 @@ def read(folder: Path, models: Path) -> dict:
     resolved = {name: {key: value for key, value in Config.fromfile(path)._cfg_dict.to_dict().items() if key in kept}
                 for name, path in trained.items()}
 
-    label, scores = None, {}
-    for name in parents:
-        results = [json_files.read(folder / 'predictions' / f'{name}-seed{seed}.json') for seed in table['seeds']]
-        label, scores[name] = results[0]['label'], np.array([result['scores'] for result in results])
-    pairs = [(name, parent) for name, parent in parents.items() if parent]
-    differences = {row['row']: row for row in statistics.compare(label, scores, pairs)}
     for row in table['rows']:
         name, parent = row['name'], parents[row['name']]
-        row.update(parent=parent, difference=differences.get(name),
+        row.update(difference=row['change'],
                    changes=list(changes(resolved[parent], resolved[name])) if parent else [])
     return table
 
@@ -112,7 +104,8 @@ def as_html(table: dict) -> str:
 
     titles = {row['name']: row['title'] for row in table['rows']}
     return templates.render('ablations.html.j2', rows=table['rows'], titles=titles,
-                            test_images=table['test_images'], classes=len(table['classes']), seeds=table['seeds'])
+                            test_images=table['test_images'], classes=len(table['classes']), seeds=table['seeds'],
+                            family=table['family'])
 
 
 @command

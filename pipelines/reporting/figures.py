@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TEXT, BETTER, WORSE, NONE, LINE = (f'#01020{number}' for number in range(3, 8))
 _ON_PAGE = {TEXT: 'currentColor', BETTER: 'var(--better)', WORSE: 'var(--worse)', NONE: 'var(--none)',
             LINE: 'var(--accent)'}
-VERDICT_COLOURS = {'better': BETTER, 'worse': WORSE, 'no gain shown': NONE}
+VERDICT_COLOURS = {'better': BETTER, 'worse': WORSE, 'no gain shown': NONE, 'one seed: no verdict': NONE}
 _GREY = '#8a8f98'
 _SERIES = (LINE, '#e69f00', '#009e73', '#cc79a7', '#56b4e9')  # Okabe and Ito's: told apart by the colour-blind, too
 _LINE_POINTS = 300
@@ -86,8 +86,8 @@ def forest(table: Mapping) -> Markup:
             for run in row['runs'].values():
                 left.plot(100 * run['top1'], y + 0.22, '|', color=_GREY, ms=5)
             if difference:
-                low, high = difference['interval']
-                right.plot([100 * low, 100 * high], [y, y], color=colour, lw=2.5)
+                right.plot([100 * end for end in difference['interval_holm'] or ()],
+                           [y] * len(difference['interval_holm'] or ()), color=colour, lw=2.5)
                 right.plot(100 * difference['value'], y, 'o', color=colour, ms=7)
                 words = f'{MARKS[difference["verdict"]]} {points(difference["value"])}  {difference["verdict"]}'
             else:
@@ -98,7 +98,7 @@ def forest(table: Mapping) -> Markup:
         left.text(100 * chance, -0.62, ' chance', color=_GREY, fontsize=8, va='center')
         right.axvline(0, color=LINE, lw=1, ls=':')
         left.set(xlim=(0, 100), yticks=range(len(rows)), yticklabels=[fill(row['title'], 30) for row in rows],
-                 ylim=(len(rows) - 0.5, -0.8), title='Top-1 on test, %')
+                 ylim=(len(rows) - 0.5, -0.8), title=f'Top-1 on {table["split"]}, %')
         right.set(title='Difference to the reference, points')
         for axis in (left, right):
             axis.grid(axis='x')

@@ -13,7 +13,7 @@ def seeds(table: Mapping) -> int:
 
 def best(table: Mapping) -> dict:
     """The row that the page looks into."""
-    return max(table['rows'], key=lambda row: row['top1'])
+    return max(table['rows'], key=lambda row: (row['name'] == table['headline'], row['top1']))
 
 
 def _gains(rows: list[Mapping]) -> str:
@@ -29,9 +29,11 @@ def headline(table: Mapping) -> tuple[str, str]:
     rows.sort(key=lambda row: -row['difference']['value'])
     better, worse, unsure = ([row for row in rows if row['difference']['verdict'] == verdict]
                              for verdict in ('better', 'worse', 'no gain shown'))
-    details = [f'{len(better)} of {len(rows)} changes helped.']
+    alone = [row for row in rows if row['difference']['p_holm'] is None]
+    changes = table['changes']
+    details = [f'{changes["better"]} of {changes["count"]} changes helped.']
     if better:
-        low, high = better[0]['difference']['interval']
+        low, high = better[0]['difference']['interval_holm']
         first = sentence(f'{better[0]["title"]}: {points(better[0]["difference"]["value"])} points over {title}')
         details.insert(0, f'95 % interval {points(low)} to {points(high)}.')
         if better[1:]:
@@ -40,6 +42,8 @@ def headline(table: Mapping) -> tuple[str, str]:
         first = f'No change is shown to help over {title}'
     if unsure:
         details.append(f'No gain shown: {_gains(unsure)}.')
+    if alone:
+        details.append(f'No verdict with one seed: {_gains(alone)}.')
     if worse:
         details.append(f'Worse: {_gains(worse)}.')
     return first, ' '.join(details)

@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 
 MINUS = '\u2212'
-MARKS = {'better': '▲', 'worse': '▼', 'no gain shown': '●'}
+MARKS = {'better': '▲', 'worse': '▼', 'no gain shown': '●', 'one seed: no verdict': '○'}
 
 
 def percent(share: float | None, digits: int = 1) -> str:

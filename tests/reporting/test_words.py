@@ -21,10 +21,12 @@ def test_words():
 def test_headline_without_a_gain():
     rows = [dict(name='full', title='full images', difference=None),
             dict(name='box', title='box crops',
-                 difference=dict(value=0.01, interval=[-0.02, 0.04], verdict='no gain shown'))]
-    assert verdicts.headline(dict(rows=rows, reference='full')) == (
+                 difference=dict(value=0.01, interval_holm=[-0.02, 0.04], p_holm=0.5, verdict='no gain shown'))]
+    changes = dict(count=1, better=0)
+    assert verdicts.headline(dict(rows=rows, reference='full', changes=changes)) == (
         'No change is shown to help over full images', '0 of 1 changes helped. No gain shown: box crops (+1.0).')
-    assert verdicts.headline(dict(rows=rows[:1], reference='full'))[0] == 'Only full images has been trained'
+    alone = verdicts.headline(dict(rows=rows[:1], reference='full', changes=changes))
+    assert alone[0] == 'Only full images has been trained'
 
 
 def test_curves_thin_long_series_but_keep_the_last_point():

@@ -17,12 +17,10 @@ def render(found: Found) -> dict:
         f'{seeds} seed{"" if seeds == 1 else "s"} per row'
         + (': how much another seed would change is not known' if seeds == 1 else '')
         + '. Scores are averaged over seeds.',
-        'An interval is a BCa bootstrap over the test images (10,000 resamples, seeds averaged first): how much the '
-        'score would move with other test images of the same kind, not with other seeds or other training images. A '
-        'row with every image right has no spread to resample: its interval is the point.',
-        "A difference is resampled on the same images in both rows. p is McNemar's exact test on the majority vote of "
-        "each row's seeds (ties: the higher mean softmax), so that each test image counts once, corrected by Holm for "
-        'the number of rows compared.']
+        'An interval says how much the mean would move with other images of the same kind and with other seeds, not '
+        'with other training images' + (' (with one seed: other images alone).' if seeds == 1 else '.'),
+        'A difference is taken image by image. Its interval and p are of one model (docs/statistics.md) and are '
+        f'corrected by Holm for the {table["family"]} comparisons that were ever made on this test split.']
     return dict(table=table, best=best, titles={row['name']: row['title'] for row in table['rows']},
                 forest=figures.forest(table), top5=len(table['classes']) >= TOP5_FROM,
                 origin=crops.origin(found.content(CROP)), headline=verdicts.headline(table), notes=notes,
