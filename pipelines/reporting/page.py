@@ -18,7 +18,8 @@ def inputs(work: Path) -> dict[str, Path]:
         InputError: not one stage has run.
     """
     sections = section.discover()
-    parts = {f'template/sections/{path.name}': path for _, path in sections.values()}
+    parts = {f'sections/{file.name}': file for _, path in sections.values()
+             for file in (path, path.with_name(f'{path.name.split(".")[0]}.py'))}
     return found.inputs(work, section.results(part for part, _ in sections.values())) | templates.inputs() | parts
 
 

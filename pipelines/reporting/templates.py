@@ -17,8 +17,8 @@ STYLE = 'page.css'
 
 def inputs() -> dict[str, Path]:
     """The files that pages are made from, as `manifest.produce` takes them."""
-    found = [FOLDER / STYLE, *FOLDER.glob('**/*.j2')]
-    return {f'template/{path.relative_to(FOLDER).as_posix()}': path for path in found}
+    found = [FOLDER / STYLE, *FOLDER.glob('*.j2')]
+    return {f'template/{path.name}': path for path in found}
 
 
 @functools.cache
