@@ -32,7 +32,8 @@ def report(work: Path, out: Path) -> bool:
     def build(folder: Path) -> None:
         (folder / 'index.html').write_text(page.html(work), encoding='utf-8')
 
-    return manifest.produce(out, 'report', {}, page.inputs(work), build, packages=('jinja2', 'matplotlib', 'pillow'))
+    return manifest.produce(out, 'report', page.parameters(work), page.inputs(work), build, quick=True,
+                            packages=('jinja2', 'matplotlib', 'pillow'))
 
 
 @command

@@ -14,6 +14,7 @@ SEEDS = (0, 1, 2)
 ROWS = {  # name: (title, train images, skill)
     'full': ('full images', 60, 0.8), 'box': ('box crops', 60, 2.2), 'square': ('square crops', 60, 1.0),
     'synth': ('square crops + synthetic', 120, 0.85), 'scratch': ('square crops, from scratch', 60, 0.1)}
+MADE = dict(code='ab' * 32, device='CPU', threads=1)
 VERSIONS = dict(fgic='0.2.0', torch='2.13.0')
 
 
@@ -24,7 +25,8 @@ def _json(path: Path, content) -> None:
 
 def _manifest(folder: Path, stage: str, *reads: str, **parameters) -> None:
     inputs = [dict(path=path, sha256='00', count=1) for path in reads]
-    _json(folder / NAME, dict(stage=stage, parameters=parameters, inputs=inputs, versions=VERSIONS, outputs=[]))
+    _json(folder / NAME, dict(stage=stage, parameters=parameters, inputs=inputs, versions=VERSIONS, made=[MADE],
+                              outputs=[]))
 
 
 def _jpeg(path: Path, picture: np.ndarray) -> None:

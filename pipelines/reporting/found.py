@@ -24,6 +24,7 @@ class Result:
         files: globs below WORK/<dataset> of the JSON file that says that it is there; one where there can be one,
             several where a stage has a folder per recipe.
         keys: that the file must have.
+        module: whose code makes it.
         command: that makes one; WORK stands for the dataset's folder, ``{folder}`` for the result's, below WORK.
         by_input: by a file that the manifest has among the inputs, more of the command.
         beside: globs, below the folder of the file, of what else the page is made of: pictures, lists.
@@ -31,6 +32,7 @@ class Result:
     stage: str
     files: tuple[str, ...]
     keys: tuple[str, ...]
+    module: str
     command: str
     by_input: tuple[tuple[str, str], ...] = ()
     beside: tuple[str, ...] = ()

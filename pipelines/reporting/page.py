@@ -23,6 +23,12 @@ def inputs(work: Path) -> dict[str, Path]:
     return found.inputs(work, section.results(part for part, _ in sections.values())) | templates.inputs() | parts
 
 
+def parameters(work: Path) -> dict:
+    """What else the page depends on: the results that other code has made."""
+    kinds = section.results(part for part, _ in section.discover().values())
+    return dict(other_code=made.other_code(found.read(work, kinds)))
+
+
 def html(work: Path) -> str:
     """The whole page.
 

@@ -11,7 +11,7 @@ def _result(name: str, options: str, keys: tuple[str, ...], **more: tuple) -> Re
     """
     stage = workspace.STAGES[name]
     files = (f'{name}/{stage.result}', *([f'{name}/*/{stage.result}'] if stage.several else []))
-    return Result(name, files, keys, f'python -m {stage.module} {options} --out {{folder}}', **more)
+    return Result(name, files, keys, stage.module, f'python -m {stage.module} {options} --out {{folder}}', **more)
 
 
 CONVERT = _result('convert', '--raw RAW', ('dataset', 'classes', 'splits', 'dropped'))

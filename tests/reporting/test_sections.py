@@ -15,7 +15,8 @@ MODULE = '''
 from pipelines.reporting.found import Result
 from pipelines.reporting.section import Section
 
-SCORES = Result('attack', ('attack/*/scores.json',), ('robust',), 'python -m pipelines.attack --out {folder}')
+SCORES = Result('attack', ('attack/*/scores.json',), ('robust',), 'pipelines.attack',
+                'python -m pipelines.attack --out {folder}')
 
 
 def render(found):
