@@ -243,6 +243,7 @@ def convert(dataset: str, raw: Path, out: Path, *, layout: str | None = None, sp
 
     inputs = archives if plan is None else _inputs(reader, plan, options)
     parameters = {'super' if key == 'species' else key: value for key, value in vars(options).items()}
+    parameters |= dict(subset=subset)
     built = manifest.produce(out, 'convert', parameters, inputs, build, resume=True,
                              packages=('pillow', 'pycocotools', 'sahi', 'simplejpeg'))
     if target:

@@ -45,12 +45,14 @@ def _animal(rng: np.random.Generator, label: int) -> tuple[np.ndarray, list[int]
     return picture.clip(0, 255).astype(np.uint8), [int(x), int(y), int(x + w), int(y + h)]
 
 
-def convert(root: Path) -> None:
+def convert(root: Path, **more) -> None:
+    """With more keys of the summary."""
     splits = {name: dict(images=count, boxes=count + 2, multi_object=2, clipped=1, dropped_boxes=0, quarantined=3)
               for name, count in (('train', 1060), ('val', 12), ('test', 120))}
     _json(root / 'convert/summary.json', dict(
         dataset=root.name, classes=len(BREEDS), splits=splits, annotation_only=False,
-        dropped=[dict(file='Images/n01-a/x.jpg', reason='no XML')]))
+        layout='stanford-dogs', drawn=['val'], remarks=[], duplicates=0,
+        dropped=[dict(file='Images/n01-a/x.jpg', reason='no XML')]) | more)
     _manifest(root / 'convert', 'convert', dataset=root.name, seed=0, annotation_only=False)
 
 

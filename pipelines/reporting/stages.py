@@ -14,7 +14,8 @@ def _result(name: str, options: str, keys: tuple[str, ...], **more: tuple) -> Re
     return Result(name, files, keys, stage.module, f'python -m {stage.module} {options} --out {{folder}}', **more)
 
 
-CONVERT = _result('convert', '--raw RAW', ('dataset', 'classes', 'splits', 'dropped'))
+CONVERT = _result('convert', '--raw RAW', (
+    'dataset', 'layout', 'classes', 'splits', 'drawn', 'dropped', 'remarks', 'duplicates'))
 DETECT = _result('detect', '--coco WORK/convert', ('config', 'class_agnostic', 'best_epoch', 'splits'),
                  beside=('sheet_*.jpg',))
 CROP = _result('crop', '--coco WORK/convert', ('mode_counts', 'parameters'), beside=('*_*.json',),

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from data_converters.registry import READERS
 from pipelines import report
 from pipelines.reporting import page, section, sections
+from pipelines.reporting.sections import data
 from tests import fake_work
 from tests.reporting.html_page import Page
 
@@ -94,14 +96,24 @@ def test_rows_are_named_by_recipe_and_images(tmp_path):
 
 
 @pytest.mark.parametrize(('dataset', 'layout', 'said'), [
-    ('my-dogs', 'stanford_dogs', 'Stanford Dogs come from ImageNet'),
-    ('dogs', None, 'Stanford Dogs come from ImageNet'),
-    ('birds', 'cub', 'authors of CUB-200-2011 warn'), ('dogs', 'folder', ''), ('toy-dogs', 'stanford_dogs', '')])
+    ('my-dogs', 'stanford-dogs', 'Stanford Dogs come from ImageNet'), ('birds', 'cub', 'authors of CUB-200-2011 warn'),
+    ('dogs', 'class-folders', ''), ('toy-dogs', 'stanford-dogs', '')])
 def test_notes_follow_the_layout(tmp_path, dataset, layout, said):
     root = tmp_path / dataset
-    fake_work.convert(root)
-    summary = json.loads((root / 'convert/summary.json').read_text())
-    (root / 'convert/summary.json').write_text(json.dumps(summary | (dict(layout=layout) if layout else {})))
+    fake_work.convert(root, layout=layout)
     text = read(root).text
     assert said in text and bool(said) == ('ImageNet' in text)
-    assert ('Layout of the raw data' in text) == bool(layout)
+    assert f'Layout of the raw data: {layout}.' in text
+    assert data.NOTES.keys() < READERS.keys()
+
+
+@pytest.mark.parametrize(('drawn', 'said'), [
+    (['val'], 'gives them: train and test. Drawn from the train images, class by class, by the seed: val ('),
+    (['val', 'test'], 'gives them: train. Drawn from the train images, class by class, by the seed: val and test ('),
+    ([], 'gives them: train, val and test. val is there')])
+def test_where_the_splits_came_from_is_said(tmp_path, drawn, said):
+    root = tmp_path / 'mushrooms'
+    fake_work.convert(root, drawn=drawn, remarks=['3 of 9 boxes (33.3%) are below 2 pixels'], duplicates=2)
+    text = read(root).text
+    assert said in text and '3 of 9 boxes (33.3%) are below 2 pixels.' in text
+    assert '2 images are in two splits or have two labels' in text

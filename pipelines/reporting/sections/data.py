@@ -1,23 +1,18 @@
 """What convert made of the raw data."""
 from __future__ import annotations
 
+from pipelines.reporting import words
 from pipelines.reporting.found import Found
 from pipelines.reporting.section import Section
 from pipelines.reporting.stages import CONVERT
 
-_NAMES = {'dogs': 'stanford_dogs', 'cub': 'cub'}  # summaries without a layout
-NOTES = {
-    'stanford_dogs': 'The images of Stanford Dogs come from ImageNet. Weights pretrained on ImageNet have probably '
+NOTES = {  # by layout
+    'stanford-dogs': 'The images of Stanford Dogs come from ImageNet. Weights pretrained on ImageNet have probably '
                      'seen these images, test ones too, with their breeds: the accuracy of a fine-tuned row is too '
                      'good for dogs that are new.',
     'cub': 'The authors of CUB-200-2011 warn that some of its images are in ImageNet too: weights pretrained there may '
            'have seen test images.'}
 _DROPPED = 5  # shown by name
-
-
-def layout(summary: dict) -> str | None:
-    """Which official set, or which way of laying out one's own, the raw data were read as; None: not known."""
-    return summary.get('layout') or _NAMES.get(summary['dataset'])
 
 
 def _drawn(summary: dict) -> bool:
@@ -32,9 +27,21 @@ def render(found: Found) -> dict:
              ('classes', classes if isinstance(classes, int) else len(classes))]
     if 'test' in splits:
         facts.append(('test images', f'{splits["test"]["images"]:,}'))
-    note = None if _drawn(summary) else NOTES.get(layout(summary))
-    return dict(splits=splits, dropped=summary['dropped'], named=summary['dropped'][:_DROPPED],
-                layout=summary.get('layout'), facts=facts, notes=[note] if note else [])
+    note = None if _drawn(summary) else NOTES.get(summary['layout'])
+    return dict(splits=splits, origin=origin(summary), dropped=summary['dropped'], named=summary['dropped'][:_DROPPED],
+                remarks=summary['remarks'], duplicates=summary['duplicates'], layout=summary['layout'],
+                facts=facts, notes=[note] if note else [])
+
+
+def origin(summary: dict) -> str:
+    """Where the splits came from, as a sentence."""
+    drawn = [split for split in summary['splits'] if split in summary['drawn']]
+    given = [split for split in summary['splits'] if split not in drawn]
+    sentences = [f'As the dataset gives them: {words.listing(given)}.'] if given else []
+    if drawn:
+        sentences.append(f'Drawn from the train images, class by class, by the seed: {words.listing(drawn)} '
+                         '(splits.csv in convert/ says which).')
+    return ' '.join([*sentences, 'val is there to choose epochs on, test for the final figures.'])
 
 
 SECTION = Section(30, 'Data', (CONVERT,), render)
