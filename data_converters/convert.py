@@ -26,92 +26,22 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from data_converters import duplicates, evidence, listing, registry, splits
+from data_converters import duplicates, evidence, planning, registry, splits
 from data_converters.coco_out import read_back, table, to_coco, write_splits
+from data_converters.planning import Options, Plan
 from data_converters.reader import Reader
-from data_converters.records import Entry, Index
-from pipelines.core import coco, fingerprint, images, json_files, manifest, quarantine, shards
+from data_converters.records import Entry
+from pipelines.core import coco, images, json_files, manifest, quarantine, shards
 from pipelines.core.errors import DamagedError, InputError, command
 
 _SHARD = 1000  # images
 _ALONE = 30_000  # images, whose headers are read before other processes have started
 _NAME = re.compile(r'[^\W_][\w.-]{0,63}')
-
-
-@dataclass(frozen=True)
-class Options:
-    """What decides how a dataset is converted; see `convert`."""
-    dataset: str
-    layout: str
-    species: str | None
-    annotation_only: bool
-    verify: bool
-    val_share: float
-    seed: int
-    box_frame: str | None
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A dataset as listed, checked, and its splits settled.
-
-    Args:
-        root: what `Reader.index` read.
-        splits: (N,) train, val or test.
-        drawn: which of them the seed decided.
-        twice: rows of ``duplicates.json``.
-    """
-    root: Path
-    index: Index
-    splits: NDArray[np.str_]
-    drawn: list[str]
-    twice: list[dict]
-
-    @property
-    def categories(self) -> list[dict]:
-        return [dict(id=number, **row) for number, row in enumerate(self.index.categories, start=1)]
-
-
-def planned(reader: Reader, root: Path, options: Options, subset: bool) -> Plan:
-    """Read the lists, check them, and settle the splits.
-
-    Raises:
-        InputError: whatever is wrong with the lists; missing files, and unlisted ones unless ``subset``.
-    """
-    index = reader.index(root, options.annotation_only)
-    if options.species:
-        index = replace(index, categories=[dict(row, supercategory=options.species) for row in index.categories])
-    splits.check_index(index, reader.benchmark)
-    index = splits.with_images(index)
-    evidence.check_pixels(index, reader)
-    folder, same = root / reader.images, []
-    for part, files in reader.annotations(root, index).items():
-        listing.check_present(root / part, files, 'the annotation of an image in the lists', reader.remedy)
-    if not options.annotation_only:
-        listing.refuse_others(folder, index.files)
-        listing.check_present(folder, index.files, 'an image (it is in the lists)', reader.remedy)
-        _check_unlisted(folder, index, reader, subset)
-        same = duplicates.exact(folder, index.files)
-    groups = index.groups if reader.benchmark else duplicates.as_groups(index, same)
-    settled, drawn = splits.settled(index, groups, options.val_share, options.seed)
-    return Plan(root, index, settled, drawn, duplicates.crossing(index, settled, same))
-
-
-def _check_unlisted(folder: Path, index: Index, reader: Reader, subset: bool) -> None:
-    rest = sorted({*listing.unlisted(folder, index.files), *index.unlabelled})
-    if not rest:
-        return
-    found = f'{len(rest):,} images without one; the first is {rest[0]}'
-    if not subset and not reader.benchmark:
-        raise InputError(folder, expected='a row with a class for every image', found=found,
-                         remedy='list them, take them away, or say that a part is meant: SUBSET=1 (--subset)')
-    print(f'[convert] left out, as no list gives them a class: {found}')
 
 
 def _shard(entries: list[Entry], options: Options, root: Path, categories: list[dict], strict: bool) -> dict:
@@ -165,7 +95,7 @@ def _write(plan: Plan, reader: Reader, finished: list[Path], options: Options, f
     quarantine.write(folder, len(plan.index.files), damaged)
     _check_left(summary, damaged, [categories[i]['name'] for i in np.flatnonzero(trained == 0)], folder)
     duplicates.write(folder, plan.twice, refuse=not reader.benchmark)
-    summary['remarks'] = evidence.judged(found, reader)
+    summary['remarks'] = evidence.judged(found, reader, plan.root / plan.index.source)
     summary['boxes'] = any(counts['boxes'] for counts in summary['splits'].values())
     splits.write(folder / splits.NAME, plan.index, plan.splits)
     write_splits(folder, options.dataset, categories, finished)
@@ -184,16 +114,6 @@ def _check_left(summary: dict, damaged: Sequence[dict], untrained: Sequence[str]
             raise InputError(folder / quarantine.NAME, expected=expected,
                              found=f'none {"in" if empty else "of"} {lost[0]}',
                              remedy=f'mend what all of them have; the first is {rows[0]["file"]}: {rows[0]["reason"]}')
-
-
-def _inputs(reader: Reader, plan: Plan, options: Options) -> dict[str, Path | fingerprint.Listed]:
-    """The files that lists name, and the lists; what else lies beside them is no input."""
-    found: dict[str, Path | fingerprint.Listed] = {file: plan.root / file for file in plan.index.read}
-    for folder, files in reader.annotations(plan.root, plan.index).items():
-        found[folder or 'annotations'] = fingerprint.Listed(plan.root / folder, files)
-    if not options.annotation_only:
-        found[reader.images or 'images'] = fingerprint.Listed(plan.root / reader.images, plan.index.files)
-    return found
 
 
 def convert(dataset: str, raw: Path, out: Path, *, layout: str | None = None, species: str | None = None,
@@ -225,13 +145,13 @@ def convert(dataset: str, raw: Path, out: Path, *, layout: str | None = None, sp
           f'{reader.shape}')
     options = Options(dataset, reader.layout, species, annotation_only, verify, val_share, seed, box_frame)
     root, archives = reader.locate(raw, annotation_only)
-    plan = None if archives else planned(reader, root.absolute(), options, subset)
+    plan = None if archives else planning.planned(reader, root.absolute(), options, subset)
     # relative to the final folder; the staging folder lies beside it, so the link holds in both
     target = None if plan is None or annotation_only else os.path.relpath(
         (root / reader.images).resolve(), out.absolute().parent.resolve() / out.name)
 
     def build(folder: Path) -> None:
-        here = plan or planned(reader, reader.unpack(archives, folder / 'raw').absolute(), options, subset)
+        here = plan or planning.planned(reader, reader.unpack(archives, folder / 'raw').absolute(), options, subset)
         who = engine or shards.Engine()
         if who.workers is None and not verify and len(here.index.files) < _ALONE:
             who = replace(who, workers=1)
@@ -241,7 +161,7 @@ def convert(dataset: str, raw: Path, out: Path, *, layout: str | None = None, sp
         if not annotation_only:
             manifest.link(folder / 'images', target or os.path.relpath(here.root / reader.images, folder))
 
-    inputs = archives if plan is None else _inputs(reader, plan, options)
+    inputs = archives if plan is None else planning.inputs(reader, plan, options)
     parameters = {'super' if key == 'species' else key: value for key, value in vars(options).items()}
     parameters |= dict(subset=subset)
     built = manifest.produce(out, 'convert', parameters, inputs, build, resume=True,

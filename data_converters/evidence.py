@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ _SOME = 0.05
 _ALL = 0.99
 
 
-def check_pixels(index: Index, reader: Reader) -> None:
+def check_pixels(index: Index, root: Path) -> None:
     """Boxes in pixels are not shares of the image.
 
     Raises:
@@ -35,7 +36,7 @@ def check_pixels(index: Index, reader: Reader) -> None:
         return
     share = float((np.abs(boxes.xyxy_to_xywh(index.xyxy)).max(axis=1) <= 1).mean())
     if share > 0.5:
-        raise InputError(index.source or 'the boxes', expected='boxes in pixels', remedy='multiply them by the '
+        raise InputError(root / index.source, expected='boxes in pixels', remedy='multiply them by the '
                          'images\' widths and heights, or give them as YOLO\'s labels/*.txt (--layout yolo)',
                          found=f'numbers from 0 to 1, as YOLO writes them, in {share:.0%} of {len(index.xyxy):,} boxes')
 
@@ -72,14 +73,14 @@ def counted(records: Sequence[Record]) -> Counter:
         turned_leave=(odd & leaves).sum(), stored_leave=(odd & _leave(xyxy, stored)).sum()).items()})
 
 
-def judged(found: Counter, reader: Reader) -> list[str]:
-    """What to say of all boxes of a dataset.
+def judged(found: Counter, reader: Reader, where: Path) -> list[str]:
+    """What to say of all boxes of a dataset, that stand in the file or folder ``where``.
 
     Raises:
         InputError: corners taken for left, top, width and height; boxes that count in the frame of the stored pixels;
             or many that leave their images for another reason.
     """
-    count, where = found['boxes'], f'boxes ({reader.layout})'
+    count = found['boxes']
     if not count:
         return []
     share = lambda key: f'{found[key]:,} of {count:,} boxes ({found[key] / count:.1%})'

@@ -128,7 +128,7 @@ def settled(index: Index, groups: Sequence[str] | None, val_share: float, seed: 
     if 'train' not in splits:
         raise InputError('split', expected='training images', found=f'only {" and ".join(sorted(given))}',
                          remedy='put the images to learn from into train')
-    _check_groups(index, groups)
+    _check_groups(index)
     for name, share, stream in (('test', TEST_SHARE, [seed, 1]), ('val', val_share, seed)):
         if name not in given:
             pool, random = np.flatnonzero(splits == 'train'), np.random.RandomState(stream)
@@ -138,9 +138,9 @@ def settled(index: Index, groups: Sequence[str] | None, val_share: float, seed: 
     return splits, done
 
 
-def _check_groups(index: Index, groups: Sequence[str] | None) -> None:
+def _check_groups(index: Index) -> None:
     first: dict[str, int] = {}
-    for i, group in enumerate(groups or ()):
+    for i, group in enumerate(index.groups or ()):
         if group and index.split[first.setdefault(group, i)] != index.split[i]:
             raise InputError('group', expected='every group in one split', remedy='put the whole group into one split',
                              found=f'{group!r} in {index.split[first[group]]} ({index.files[first[group]]}) and in '
