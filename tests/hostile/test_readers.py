@@ -20,8 +20,8 @@ from tests.hostile import EDITS, FULL, edited
 ALL = layouts.GIVEN | layouts.WITHOUT_VAL
 EXAMPLES = 1000 if FULL else 12
 IMAGES = ('.jpg', '.jpeg')
-TEXTS = ('metadata.csv', 'metadata.jsonl', 'COCO', 'COCO, Roboflow', 'YOLO', 'YOLO, darknet', 'VOC', 'VOC, CVAT', 'NABirds',
-         'aircraft', 'cars', 'pets')
+TEXTS = ('metadata.csv', 'metadata.jsonl', 'COCO', 'COCO, Roboflow', 'YOLO', 'YOLO, darknet', 'VOC', 'VOC, CVAT',
+         'NABirds', 'aircraft', 'cars', 'pets')
 
 
 @pytest.fixture(scope='module')
