@@ -56,6 +56,7 @@ help:  ## this text
 	@echo '  GPUS     to train on                                                     [$(GPUS)]'
 	@echo '  JOBS     classifiers trained at the same time (else one per GPU, or one per free CPU)'
 	@echo '  BOXES    gt, det, or train=gt,val=det,test=det: the boxes that are cropped'
+	@echo '  BOXES_FROM  boxes in a file (COCO, CSV, YOLO, MegaDetector), or WORK/DATASET of a run whose detector finds them'
 	@echo '  STRICT=1 stop at the first damaged image; MAX_BAD=0.01: the share of them above which make stops'
 	@echo '  SCHEDULER  of a Dask cluster that converts and crops (docs/scaling.md)'
 	@echo '  IMAGES_PER_CLASS    synthetic images to draw; INCEPTION=FILE  torchvision'"'"'s weights, for FID'
@@ -98,8 +99,9 @@ endif
 check: convert
 	@$(PY) -m tools.lint_configs --coco $(D)/convert --out $(D)/check --gpus $(or $(filter-out 0,$(GPUS)),1) $(LINT)
 
-detect: check  ## train a detector, box every image
-	@$(PY) -m pipelines.detect --coco $(D)/convert --out $(D)/detect --config $(DETECT) $(GPU_OPTION)
+detect: check  ## box every image: train a detector, or BOXES_FROM
+	@$(PY) -m pipelines.detect --coco $(D)/convert --out $(D)/detect --config $(DETECT) $(GPU_OPTION) \
+		--if-boxes $(if $(BOXES_FROM),--boxes-from '$(BOXES_FROM)')
 
 crop: $(if $(filter gt,$(BOXES)),check,detect)  ## box crops and square crops
 	@$(PY) -m pipelines.crop --coco $(D)/convert --out $(D)/crop --kinds $(KINDS) --size $(CROP_SIZE) \

@@ -137,7 +137,7 @@ def _row(job: Job, kind: Kind, area: list[int]) -> dict:
 
 
 def _jobs(convert: Path, by_split: dict[str, str], labels: dict[int, int],
-          best: tuple[np.ndarray, np.ndarray] | None) -> Iterator[Job]:
+          best: coco_stream.Best | None) -> Iterator[Job]:
     """What to cut, by image id."""
     for number, (split, image, annotated) in enumerate(coco_stream.annotated(convert)):
         corners = [(float(x), float(y), float(x + w), float(y + h)) for x, y, w, h in (
@@ -146,8 +146,8 @@ def _jobs(convert: Path, by_split: dict[str, str], labels: dict[int, int],
         chosen = largest
         if by_split.get(split) == 'det':
             chosen = Found('det')
-            if not np.isnan(best[0][number]):
-                chosen = Found('det', tuple(best[1][number].tolist()), float(best[0][number]))
+            if not np.isnan(best.scores[number]):
+                chosen = Found(best.sources[number], tuple(best.xyxy[number].tolist()), float(best.scores[number]))
         yield Job(image['file_name'], (image['width'], image['height']), image['id'], split,
                   labels[image['category_id']], chosen, largest)
 

@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines import detect as detect_stage
 from pipelines import runs
-from pipelines.core import coco, json_files, lineage, manifest
+from pipelines.core import coco, detections, json_files, lineage, manifest
 from pipelines.core.rows import Row
 from pipelines.runs import Run
 
@@ -94,7 +93,7 @@ def test_measure_counts_by_hand(toy_dogs_coco):
     for row in results:
         if row['image_id'] == moved:
             row['bbox'] = [0, 0, 3, 3]
-    measured = detect_stage.measure(dict(test=test), results, class_agnostic=True)['test']
+    measured = detections.measure(dict(test=test), results, class_agnostic=True)['test']
     assert measured['images'] == 12 and measured['no_detection'] == 1
     assert measured['localisation_accuracy'] == round(10 / 12, 4)
     boxes = sum(map(len, test.annotations.values()))

@@ -15,7 +15,7 @@ class Found(NamedTuple):
     """The box of one image.
 
     Args:
-        source: gt or det.
+        source: gt, det, given or transferred (`pipelines.core.lineage`).
         box: xyxy in pixels; None: the whole image.
         score: of a detected box.
     """

@@ -120,6 +120,8 @@ def annotation(row: Any, where: str, image: dict | None) -> None:
 def detection(row: Any, where: str, remedy: str) -> None:
     """A row of COCO results: ``image_id``, ``bbox`` (xywh) and ``score`` from 0 to 1. The box may leave the image.
 
+    ``source`` is there for boxes that no detector of this dataset found: ``given`` or ``transferred``.
+
     Raises:
         InputError: names row and field.
     """
@@ -132,3 +134,5 @@ def detection(row: Any, where: str, remedy: str) -> None:
         raise _wrong(where, row, 'score', 'a number from 0 to 1', remedy)
     if 'category_id' in row and not is_id(row['category_id']):
         raise _wrong(where, row, 'category_id', 'a whole number from 1', remedy)
+    if row.get('source', 'det') not in ('det', 'given', 'transferred'):
+        raise _wrong(where, row, 'source', 'det, given or transferred', remedy)

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -188,19 +188,31 @@ def _annotated(path: Path, split: str) -> Iterator[tuple[str, dict, list[dict]]]
                              expected='rows of its own images, sorted by image id')
 
 
-def best_boxes(path: Path, known: Images) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """By position in ``known``, the best-scoring box with area inside the image; the first of equals.
+class Best(NamedTuple):
+    """By position in `Images`, the best-scoring box of each.
+
+    Args:
+        scores: (N,), NaN without a box.
+        xyxy: (N, 4) pixels, cut at the image's border.
+        sources: ``det``, or ``given`` or ``transferred``, of each; see `pipelines.core.lineage`.
+    """
+    scores: NDArray[np.float64]
+    xyxy: NDArray[np.float64]
+    sources: list[str]
+
+
+def best_boxes(path: Path, known: Images) -> Best:
+    """The best-scoring box of every image with area inside it; the first of equals.
 
     Args:
         path: COCO results, in any order.
-    Returns:
-        (N,) scores, NaN without such a box, and (N, 4) boxes, xyxy, cut at the image's border.
     Raises:
         InputError: not COCO results, or of an unknown image.
     """
     remedy = 'run make detect for this dataset, or set BOXES=gt'
     _check_shape(path, (), 'COCO results (image_id, bbox, score)', remedy)
     scores, found = np.full(len(known.ids), np.nan), np.zeros((len(known.ids), 4))
+    sources = ['det'] * len(known.ids)
     with _items(path, 'item', 'COCO results (image_id, bbox, score)', remedy) as rows:
         for number, row in enumerate(rows):
             coco_rows.detection(row, f'{path}, row {number}', remedy)
@@ -213,5 +225,5 @@ def best_boxes(path: Path, known: Images) -> tuple[NDArray[np.float64], NDArray[
                 continue
             box = boxes.clip(boxes.xywh_to_xyxy(xywh), known.sizes[i])[0]
             if (box[2] - box[0]) * (box[3] - box[1]) > 0:
-                scores[i], found[i] = score, box
-    return scores, found
+                scores[i], found[i], sources[i] = score, box, row.get('source', 'det')
+    return Best(scores, found, sources)

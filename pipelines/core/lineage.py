@@ -1,11 +1,17 @@
 """Annotation lists that mmpretrain and mmagic both read, with the lineage of every row.
 
 A list is OpenMMLab 2.0's ``{"metainfo": {"classes": [...]}, "data_list": [...]}``. A row has ``img_path`` (relative to
-the list's folder) and ``gt_label`` for the libraries and, for us, ``image_id``, ``split``, ``box_source`` (``gt``,
-``det``, ``fallback``: the whole image because nothing was detected, ``none``: the whole image on purpose, or
-``synthetic``), ``score``, ``box`` and ``crop`` (xyxy in the source image), or ``generator`` (SHA-256 of its weights)
-and ``seed`` for a synthetic image. ``sha256`` is that of the image's file: whoever names a list as an input has named
-its images.
+the list's folder) and ``gt_label`` for the libraries and, for us, ``image_id``, ``split``, ``box_source``, ``score``,
+``box`` and ``crop`` (xyxy in the source image), or ``generator`` (SHA-256 of its weights) and ``seed`` for a synthetic
+image. ``sha256`` is that of the image's file: whoever names a list as an input has named its images. A box comes from
+
+    gt           an annotation
+    det          this dataset's detector
+    given        a file (BOXES_FROM)
+    transferred  another dataset's detector (BOXES_FROM)
+    fallback     nowhere: there was none, and the image is taken whole
+    none         nowhere, on purpose: the row is of the whole image
+    synthetic    nowhere: there is no photograph
 """
 from __future__ import annotations
 
@@ -20,7 +26,8 @@ from pipelines.core.coco_rows import is_box, is_number
 from pipelines.core.errors import InputError
 from pipelines.core.files import replacing
 
-SOURCES = ('gt', 'det', 'fallback', 'none', 'synthetic')
+DETECTED = ('det', 'given', 'transferred')
+SOURCES = ('gt', *DETECTED, 'fallback', 'none', 'synthetic')
 _SHA256 = re.compile('[0-9a-f]{64}')
 _AGAIN = 'run the stage that writes it again: make crop, or make synth'
 

@@ -32,7 +32,8 @@ STAGES = {stage.name: stage for stage in (
         ('{train,val,test}.json', 'COCO instances'), ('images', 'a link to the images'),
         ('quarantine.json', 'damaged images, left out'))),
     Stage('detect', 'pipelines.detect', ('convert',), 'metrics.json', (
-        ('detections.json', 'COCO results of all images'), ('sheet_{best,worst}.jpg', 'pictures')), trains=True),
+        ('detections.json', 'COCO results of all images'), ('detections_{train,val,test}.json', 'by split'),
+        ('sheet_{best,worst}.jpg', 'pictures')), trains=True),
     Stage('crop', 'pipelines.crop', ('convert', 'detect'), 'summary.json', (
         ('*_{train,val,test}.json', 'lists of a kind of crop, with lineage'), ('*', 'the crops of a kind'))),
     Stage('synth', 'pipelines.synth', ('crop',), 'metrics.json', (

@@ -10,8 +10,10 @@ import numpy as np
 from pipelines.core import images, lineage
 from pipelines.core.errors import InputError
 
-BOX_COLOURS = {'gt': (0, 114, 178), 'det': (230, 159, 0)}  # Okabe and Ito's: told apart by the colour-blind, too
-_SOURCES = {'gt': 'annotated', 'det': 'detected', 'fallback': 'whole image'}
+# Okabe and Ito's: told apart by the colour-blind, too
+BOX_COLOURS = {'gt': (0, 114, 178), **dict.fromkeys(lineage.DETECTED, (230, 159, 0))}
+_SOURCES = {'gt': 'annotated', 'det': 'detected', 'given': 'given', 'transferred': 'detected by another run',
+            'fallback': 'whole image'}
 _LARGE = 400_000  # bytes; sheets above this are shrunk
 _KINDS = ('full', 'box', 'square')  # shown first
 _MOST_KINDS = 6
@@ -49,11 +51,11 @@ def sheet(path: Path, stage: str) -> Photo:
     return Photo('data:image/jpeg;base64,' + base64.b64encode(path.read_bytes()).decode())
 
 
-def _boxed(picture: np.ndarray, xyxy: list[float] | None, colour: tuple[int, int, int], longer: int) -> np.ndarray:
+def _boxed(picture: np.ndarray, xyxy: np.ndarray | None, colour: tuple[int, int, int], longer: int) -> np.ndarray:
     """The picture, shrunk, with a box of its own frame drawn on it."""
     scale = min(longer / max(picture.shape[:2]), 1)
     small = images.fit(picture, longer) if scale < 1 else picture
-    return images.draw_boxes(small, np.array(xyxy) * scale, colour, 3) if xyxy is not None else small
+    return images.draw_boxes(small, xyxy * scale, colour, 3) if xyxy is not None else small
 
 
 def _kinds(folder: Path) -> list[str]:
@@ -89,12 +91,14 @@ def _sample(folder: Path, split: str, rows: dict[str, dict], longer: int) -> dic
                   uris={}, fault='')
     for kind, row in rows.items():
         try:
-            picture = images.decode(folder / row['img_path'])
+            read = images.read(folder / row['img_path'])
         except InputError as error:
             sample['fault'] = (f'{row["img_path"]} of crop cannot be shown: {error.parts["found"]}. '
                                'Run make crop again, where the images are.')
             return sample
+        picture, box = read.pixels, cut.get('box')
         if kind == 'full':
-            picture = _boxed(picture, cut.get('box'), BOX_COLOURS.get(cut['box_source'], (136, 136, 136)), longer)
+            colour = BOX_COLOURS.get(cut['box_source'], (136, 136, 136))
+            picture = _boxed(picture, read.shrunk(box) if box else None, colour, longer)
         sample['uris'][kind] = data_uri(picture, longer)
     return sample

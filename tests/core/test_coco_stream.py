@@ -29,7 +29,7 @@ def test_best_boxes_in_any_order(toy_dogs_coco, tmp_path):
             for i in random.choice(known.ids[:-1], 400)]
     path = tmp_path / 'detections.json'
     path.write_text(json.dumps(rows))
-    scores, xyxy = coco_stream.best_boxes(path, known)
+    scores, xyxy, sources = coco_stream.best_boxes(path, known)
     for i, image_id in enumerate(known.ids):
         inside = [(row['score'], boxes.clip(boxes.xywh_to_xyxy(row['bbox']), tuple(known.sizes[i]))[0])
                   for row in rows if row['image_id'] == image_id]
@@ -38,7 +38,7 @@ def test_best_boxes_in_any_order(toy_dogs_coco, tmp_path):
             assert np.isnan(scores[i])
             continue
         score, box = max(inside, key=lambda pair: pair[0])  # the first of equals
-        assert scores[i] == score and xyxy[i].tolist() == box.tolist()
+        assert scores[i] == score and xyxy[i].tolist() == box.tolist() and sources[i] == 'det'
     assert np.isnan(scores).sum() >= 1 and len(scores) == 36
 
 

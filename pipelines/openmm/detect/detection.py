@@ -90,7 +90,8 @@ class LocalisationMetric(BaseMetric):
 
 
 @functools.lru_cache(maxsize=1)
-def _detector(config: Path, data: Path, num_classes: int, options: tuple[str, ...], model: Path) -> tuple:
+def _detector(config: Path, data: Path, num_classes: int, options: tuple[str, ...], model: Path,
+              foreign: bool = False) -> tuple:
     """Config, network in evaluation mode, and by split the dataset with the positions of its images."""
     from mmdet.registry import MODELS
 
@@ -106,7 +107,9 @@ def _detector(config: Path, data: Path, num_classes: int, options: tuple[str, ..
         for split in coco.SPLITS:
             dataset = DATASETS.build(dict(cfg.test_dataloader.dataset, ann_file=f'{split}.json'))
             positions = {dataset.get_data_info(i)['img_id']: i for i in range(len(dataset))}
-            datasets[split] = dataset, positions, category_ids(coco.read(data / f'{split}.json'), cfg.class_agnostic)
+            ids = [AGNOSTIC_CATEGORY] * num_classes if foreign else category_ids(
+                coco.read(data / f'{split}.json'), cfg.class_agnostic)
+            datasets[split] = dataset, positions, ids
     return cfg, network.to(device()).eval(), datasets
 
 
@@ -120,7 +123,8 @@ def predict(images: list[tuple[str, int]], *detector: Any) -> list[dict]:
 
     Args:
         images: (split, image id), all of one split.
-        detector: config file, convert folder, number of classes, config overrides (a tuple), weights file.
+        detector: config file, convert folder, number of classes, config overrides (a tuple), weights file, and
+            whether its classes are those of another dataset.
     """
     import cv2
     import torch

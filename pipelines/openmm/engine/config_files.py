@@ -103,11 +103,11 @@ def digest(path: Path, options: list[str] | None = None, *, unread: Collection[s
     return total.hexdigest()
 
 
-def add_arguments(parser: argparse.ArgumentParser, stage: str) -> None:
+def add_arguments(parser: argparse.ArgumentParser, stage: str, *, required: bool = True) -> None:
     """What every stage that trains one config asks for; `model_dir` reads it."""
     parser.add_argument('--model-dir', type=Path,
                         help=f'for what training leaves (default: OUT/../models/{stage}/RECIPE)')
-    parser.add_argument('--config', required=True, metavar='RECIPE',
+    parser.add_argument('--config', required=required, metavar='RECIPE',
                         help=f'name of a config in mm_configs/{stage}, or the path of one')
     parser.add_argument('--seed', type=int, default=0, help='(default: 0)')
     parser.add_argument('--gpus', type=int, default=1, help='processes to work with (default: 1)')

@@ -8,7 +8,9 @@ from pipelines.reporting.found import Found
 from pipelines.reporting.section import Section
 from pipelines.reporting.stages import CROP
 
-SOURCES = {'gt': 'annotation', 'det': 'detector', 'fallback': 'nothing found: whole image'}
+SOURCES = {'gt': 'annotation', 'det': 'detector', 'given': 'given in a file', 'transferred': 'detector of another run',
+           'fallback': 'nothing found: whole image', 'none': 'no boxes at all: whole image'}
+_ALWAYS = ('gt', 'det', 'fallback')
 _BOXES = {'gt': 'annotated', 'det': 'detected'}
 
 
@@ -27,7 +29,10 @@ def origin(crop: Mapping | None) -> str:
 def render(found: Found) -> dict:
     result = found.one(CROP)
     samples = pictures.crop_samples(result.path.parent)
-    return dict(counts=result.content['mode_counts'], sources=SOURCES, origin=origin(result.content),
+    counts = result.content['mode_counts']
+    sources = {source: name for source, name in SOURCES.items()
+               if source in _ALWAYS or any(source in split for split in counts.values())}
+    return dict(counts=counts, sources=sources, origin=origin(result.content),
                 options=result.content['parameters'], samples=[row for row in samples if not row['fault']],
                 faults=[row['fault'] for row in samples if row['fault']])
 
