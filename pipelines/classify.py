@@ -55,8 +55,10 @@ def classify(data: Path, out: Path, models: Path, *, table_rows: list[rows.Row],
         raise InputError(tested, expected='at least 2 test images, for an interval', found=str(count),
                          remedy='add test images to the dataset')
     todo = [runs.Run(data, row, seed, models, tuple(options)) for row in table_rows for seed in seeds]
+    manifest.check_chain(data, *sorted({name.rpartition('/')[0] for row in table_rows for name in row.images.lists()}))
     runs.do_all(todo, jobs)
 
+    @manifest.reading({run.folder: run.parameters() for run in todo})
     def build(folder: Path) -> None:
         (folder / 'predictions').mkdir()
         results: dict[str, dict[int, dict]] = {}
@@ -75,7 +77,8 @@ def classify(data: Path, out: Path, models: Path, *, table_rows: list[rows.Row],
                       configs=[row.config for row in entries], parents=[row.parents for row in entries])
     inputs = {f'models/{path.parent.parent.name}/{run.name}/{path.name}': path for run in todo
               for path in (run.tested / 'test.json', run.folder / 'val.json')}
-    manifest.produce(out, 'classify', parameters, inputs, build, packages=('scikit-learn', 'scipy'))
+    manifest.produce(out, 'classify', parameters, inputs, build,
+                     packages=('numpy', 'scikit-learn', 'scipy'), quick=True)
     print((out / 'table.txt').read_text(), end='')
     return manifest.load(out)
 

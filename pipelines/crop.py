@@ -222,6 +222,8 @@ def crop(convert: Path, out: Path, *, kinds: tuple[Kind, ...] = DEFAULT_KINDS, d
                              remedy='choose a value in that range')
     kinds, by_split = settle(kinds, by_split, convert, detections)
     used = detections if 'det' in by_split.values() else None
+    if used:
+        manifest.check_chain(convert.parent, 'detect', places=dict(detect=used.parent, convert=convert))
     parameters = dict(kinds=list(map(str, kinds)), boxes=by_split, min_size=min_size, size=size, quality=quality)
     # relative to the final folder; the staging folder lies beside it, so the link holds in both
     pictures = convert / 'images'
@@ -243,7 +245,7 @@ def crop(convert: Path, out: Path, *, kinds: tuple[Kind, ...] = DEFAULT_KINDS, d
         return digests
 
     built = manifest.produce(out, 'crop', parameters, _inputs(convert, used), build, resume=True,
-                             packages=('opencv-python-headless', 'pillow', 'simplejpeg'))
+                             packages=('numpy', 'opencv-python-headless', 'pillow', 'simplejpeg'))
     manifest.link(out / 'full', target)
     quarantine.settle(out, 'crop', max_bad=max_bad, strict=strict)
     return built

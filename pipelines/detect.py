@@ -28,6 +28,7 @@ one in twenty does, they are another format's (xyxy, shares) or other images', a
 from __future__ import annotations
 
 import argparse
+import functools
 import itertools
 import operator
 import sys
@@ -39,9 +40,10 @@ from pipelines.core import box_files, coco, detections, given_boxes, json_files,
 from pipelines.core.detections import Splits
 from pipelines.core.errors import InputError, command
 from pipelines.core.workspace import Workspace
-from pipelines.openmm.engine import config_files
+from pipelines.openmm.engine import config_files, devices
 
-PACKAGES = ('torch', 'onedl-mmcv', 'onedl-mmdetection', 'onedl-mmengine')
+PACKAGES = ('numpy', 'onedl-mmcv', 'onedl-mmdetection', 'onedl-mmengine', 'opencv-python-headless', 'torch',
+            'torchvision')
 _SHARD = 64  # images: the most that an interrupted prediction does twice
 
 
@@ -119,22 +121,25 @@ def detect(data: Path, out: Path, model_dir: Path, *, config: Path, seed: int = 
 
     splits, inputs = _data(data)
     detector = Detector(config, data, model_dir, len(splits['train'].categories), tuple(options or ()))
-    parameters = dict(config=config_files.shown(config), config_sha256=config_files.digest(config, options), seed=seed)
+    parameters = dict(config_files.parameters(config, options), seed=seed)
+    training = dict(parameters, processes=gpus)  # of which batch and learning rate are functions
+    conditions = functools.partial(devices.conditions, gpus)
+    seen = {name: file for name, file in inputs.items() if 'test' not in name}
 
     def train(folder: Path) -> None:
         detector.train(folder, seed=seed, gpus=gpus)
 
-    @manifest.reading(model_dir, parameters)
+    @manifest.reading(model_dir, training)
     def predict(folder: Path) -> None:
         results, agnostic = detector.predict(splits, folder / '.shards', gpus=gpus)
         chosen = json_files.read(model_dir / 'chosen.json')
         detections.write(folder, splits, data / 'images', results, class_agnostic=agnostic,
                          config=config_files.shown(config), best_epoch=chosen.get('best_epoch'), box_source='det')
 
-    manifest.produce(model_dir, 'detect: train', parameters, {**inputs, **weights.check(config)}, train,
-                     packages=PACKAGES, resume=True)
+    manifest.produce(model_dir, 'detect: train', training, {**seen, **weights.check(config)}, train,
+                     packages=PACKAGES, resume=True, conditions=conditions)
     manifest.produce(out, 'detect', parameters, {**inputs, 'model.pth': model_dir / 'model.pth'}, predict,
-                     packages=PACKAGES, resume=True)
+                     packages=PACKAGES, resume=True, conditions=conditions)
     return _said(out)
 
 
@@ -180,7 +185,7 @@ def transfer(data: Path, out: Path, source: Path, *, gpus: int = 1) -> dict:
     print(f'[detect] boxes by the detector of {name}', flush=True)
     manifest.produce(out, 'detect', dict(boxes_from=name), {**inputs, **{
         f'boxes_from/{file}': _existing(folder / file) for file in ('model.pth', 'config.py')}}, build,
-        packages=PACKAGES, resume=True)
+        packages=PACKAGES, resume=True, conditions=functools.partial(devices.conditions, gpus))
     return _said(out)
 
 
@@ -216,14 +221,16 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _data(data: Path) -> tuple[dict[str, coco.Coco], dict[str, Path]]:
-    """The splits of a convert folder, and what of it is an input."""
+def _data(data: Path) -> tuple[dict[str, coco.Coco], dict[str, Path | manifest.Listed]]:
+    """The splits of a convert folder, and what of it is an input, split by split."""
     splits = coco.read_splits(data)
     if not (data / 'images').is_dir():
         raise InputError(data / 'images', expected='the images', found='nothing',
                          remedy='convert with images, that is without --annotation-only')
     return splits, {**{f'convert/{split}.json': data / f'{split}.json' for split in coco.SPLITS},
-                    'convert/images': data / 'images'}
+                    **{f'convert/images of {split}': manifest.Listed(
+                        data / 'images', [row['file_name'] for row in truth.images.values()])
+                       for split, truth in splits.items()}}
 
 
 def _said(out: Path) -> dict:

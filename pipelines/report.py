@@ -32,6 +32,8 @@ def report(work: Path, out: Path) -> bool:
     def build(folder: Path) -> None:
         (folder / 'index.html').write_text(page.html(work), encoding='utf-8')
 
+    manifest.check_chain(work, 'classify', 'crop', 'detect', *(f'synth/{path.parent.name}' for path in work.glob(
+        f'synth/*/{manifest.NAME}')))
     return manifest.produce(out, 'report', page.parameters(work), page.inputs(work), build, quick=True,
                             packages=('jinja2', 'matplotlib', 'pillow'))
 

@@ -20,9 +20,10 @@ from pathlib import Path
 from pipelines.core import lineage, machine, manifest
 from pipelines.core.errors import InputError
 from pipelines.core.rows import Row
-from pipelines.openmm.engine import config_files
+from pipelines.openmm.engine import config_files, devices
 
-PACKAGES = ('torch', 'onedl-mmengine', 'onedl-mmpretrain')
+PACKAGES = ('numpy', 'onedl-mmcv', 'onedl-mmengine', 'onedl-mmpretrain', 'opencv-python-headless', 'pillow', 'torch',
+            'torchvision')
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,7 @@ class Run:
         return self.models.parent / 'tested' / self.name
 
     def parameters(self) -> dict:
-        return dict(config=config_files.shown(self.row.config), images=str(self.row.images), seed=self.seed,
-                    config_sha256=config_files.digest(self.row.config, list(self.options)))
+        return dict(config_files.parameters(self.row.config, self.options), images=str(self.row.images), seed=self.seed)
 
     def load(self):
         from pipelines.openmm.engine import config as mm
@@ -102,11 +102,12 @@ class Result:
     inputs: dict[str, Path]
 
     def is_current(self) -> bool:
-        return manifest.is_current(self.folder, self.stage, self.parameters, self.inputs, packages=PACKAGES)
+        return manifest.is_current(self.folder, self.stage, self.parameters, self.inputs, packages=PACKAGES,
+                                   source=Path(__file__))
 
     def produce(self, build: Callable[[Path], None], *, resume: bool = False) -> bool:
         return manifest.produce(self.folder, self.stage, self.parameters, self.inputs, build, packages=PACKAGES,
-                                resume=resume)
+                                resume=resume, conditions=devices.conditions)
 
 
 def train(run: Run) -> None:
@@ -174,10 +175,12 @@ def do_all(runs: list[Run], jobs: int | None, *, tested: bool = True) -> None:
     outdated = [run for run in runs
                 if not run.training().is_current() or tested and not run.testing().is_current()]
     if len(outdated) < len(runs):
+        if other := sum(manifest.other_code(run.folder, Path(__file__)) for run in runs if run not in outdated):
+            print(f'[classify] {other} runs were made by other code than this (AGAIN=1 makes them anew)')
         print(f'[classify] {len(runs) - len(outdated)} of {len(runs)} runs are up to date')
     if not outdated:
         return
-    from pipelines.openmm.engine import devices, threads
+    from pipelines.openmm.engine import threads
     threads.spin_briefly()
     gpus = devices.gpus()
     jobs = jobs or len(gpus) or machine.cpus()

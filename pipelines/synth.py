@@ -22,15 +22,17 @@ these figures must not tune it on test.
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from pathlib import Path
 
 from pipelines.core import fingerprint, images, json_files, lineage, manifest, shards
 from pipelines.core import rows as table_rows
 from pipelines.core.errors import InputError, command
-from pipelines.openmm.engine import config_files
+from pipelines.openmm.engine import config_files, devices
 
-PACKAGES = ('torch', 'mmagic', 'onedl-mmengine')
+PACKAGES = ('mmagic', 'numpy', 'onedl-mmcv', 'onedl-mmengine', 'opencv-python-headless', 'pillow', 'torch',
+            'torchvision')
 FORMATS = ('jpg', 'png')
 _SHARD = 4  # batches: the most that an interrupted sampling does twice
 
@@ -83,8 +85,10 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
                          found=str(images_per_class), remedy='draw more (IMAGES_PER_CLASS)')
     count = images_per_class or -(-len(rows['train']) // len(classes))
     sources = {'crop/square_train.json': lists['train']}
-    network = dict(config=config_files.shown(config), config_sha256=config_files.digest(config, options))
-    trained = dict(network, config_sha256=config_files.digest(config, options, unread=['sampling']), seed=seed)
+    network = config_files.parameters(config, options)
+    trained = dict(config_files.parameters(config, options, unread=['sampling']), seed=seed, processes=gpus)
+    conditions = functools.partial(devices.conditions, gpus)
+    manifest.check_chain(crops.parent, 'crop', places=dict(crop=crops))
 
     def load():
         from pipelines.openmm.engine import threads
@@ -100,7 +104,8 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
         training.train(load(), folder, seed=seed, title='[synth] train', gpus=gpus)
 
     if weights is None:
-        manifest.produce(model_dir, 'synth: train', trained, sources, train, packages=PACKAGES, resume=True)
+        manifest.produce(model_dir, 'synth: train', trained, sources, train, packages=PACKAGES, resume=True,
+                         conditions=conditions)
     generator = weights or model_dir / 'model.pth'
 
     def sample(folder: Path) -> None:
@@ -134,7 +139,7 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
     parameters = dict(network, seed=seed, images_per_class=count, format=image_format, quality=quality, batch=batch,
                       standing_batches=standing_batches, classifier_steps=classifier_steps)
     build = sample if weights else manifest.reading(model_dir, trained)(sample)
-    manifest.produce(out, 'synth', parameters, inputs, build, packages=PACKAGES, resume=True)
+    manifest.produce(out, 'synth', parameters, inputs, build, packages=PACKAGES, resume=True, conditions=conditions)
     print_metrics(json_files.read(out / 'metrics.json'))
     return manifest.load(out)
 

@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import time
@@ -159,11 +161,42 @@ def test_the_stages_run_and_then_are_up_to_date(work):
             zip(predictions['scores'], predictions['label'])) / 12)
     manifests = {path: path.read_bytes() for path in work.glob('**/manifest.json')}
     assert len(manifests) >= 12
+    for path in (work / 'detect', work / 'models/detect/faster-rcnn_r18_fpn', work / 'models/synth/gan',
+                 work / 'models/classify/resnet18_64px@square-seed1'):
+        if (content := manifest.found(path)):
+            assert [set(row) for row in content['made']] == [{'code', 'device', 'cpu', 'instructions', 'threads'}]
+            if 'OMP_NUM_THREADS' in os.environ:
+                assert content['made'][0]['threads'] == int(os.environ['OMP_NUM_THREADS'])
+            assert {'numpy', 'torch', 'torchvision', 'opencv-python-headless'} <= content['versions'].keys()
+    trained = manifest.load(work / 'models/detect/faster-rcnn_r18_fpn')
+    assert trained['parameters']['processes'] == 1
+    assert trained['parameters']['options'] == ['train_cfg.max_epochs=1', 'train_cfg.val_interval=1']
+    assert [row['path'] for row in trained['inputs']] == [
+        'convert/images of train', 'convert/images of val', 'convert/train.json', 'convert/val.json']
     for command in (detect, crop, synth, classify, report):
         done = python(*command)
         assert done.returncode == 0 and 'up to date' in done.stdout, done.stdout + done.stderr
         assert 'it/s' not in done.stderr
     assert manifests == {path: path.read_bytes() for path in work.glob('**/manifest.json')}
+
+
+@pytest.mark.mm
+def test_results_of_other_crops_do_not_go_together(work, tmp_path):
+    """After another crop, classify refuses the generator's images of the earlier one, and report the earlier table."""
+    if not (work / 'report').exists():
+        pytest.skip('needs the stages of the test above')
+    copy = tmp_path / 'toy-dogs'
+    shutil.copytree(work, copy, symlinks=True, ignore=shutil.ignore_patterns(manifest.LOGS))
+    crop = ['pipelines.crop', '--coco', copy / 'convert', '--detections', copy / 'detect/detections.json', '--out',
+            copy / 'crop', '--size', '48']
+    assert python(*crop).returncode == 0
+    done = python('pipelines.classify', '--data', copy, '--out', copy / 'classify', '--rows',
+                  'resnet18_64px@square+gan')
+    assert done.returncode == 2 and 'expected a result made from the present crop' in done.stderr
+    assert 'run that stage again: make synth' in done.stderr
+    done = python('pipelines.report', '--work', copy)
+    assert done.returncode == 2 and 'found one made from another crop/' in done.stderr
+    assert 'make classify' in done.stderr or 'make synth' in done.stderr
 
 
 @pytest.mark.mm

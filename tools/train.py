@@ -95,7 +95,9 @@ def main(argv: list[str] | None = None) -> None:
     threads.set_threads()
     task = task_of(args)
     out = args.out or task.out
-    made_from = f'{task.row.name} {config_files.digest(task.row.config, args.cfg_options)} seed {args.seed}\n'
+    gpus = machine.number('WORLD_SIZE', 1)
+    made_from = f'{task.row.name} {config_files.digest(task.row.config, args.cfg_options)} seed {args.seed}, ' \
+                f'{gpus} processes\n'
     note = out / 'made-from.txt'
     if note.exists() and note.read_text() != made_from:
         raise InputError(out, expected=f'nothing, or a training of {made_from.strip()}', found=note.read_text().strip(),
@@ -103,7 +105,6 @@ def main(argv: list[str] | None = None) -> None:
 
     from pipelines.openmm.engine import devices, training
     devices.check(machine.number('LOCAL_WORLD_SIZE', 1))
-    gpus = machine.number('WORLD_SIZE', 1)
     if found := lint_configs.findings(task.row.config, task.work.folder('convert'), gpus=gpus, classifier_gpus=gpus,
                                       options=args.cfg_options):
         raise lint_configs.FoundError(found)

@@ -16,10 +16,12 @@ images).
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +55,17 @@ def _outputs(folder: Path) -> dict[str, Path]:
 
 
 def _head(stage: str, parameters: Mapping[str, Any], inputs: Inputs, packages: tuple[str, ...], cache: Cache) -> dict:
-    from importlib import metadata
-
     return dict(stage=stage, parameters=json.loads(json.dumps(parameters)), inputs=_rows(inputs, cache),
-                versions={'fgic': __version__, **{name: metadata.version(name) for name in sorted(packages)}})
+                versions={'fgic': __version__, **{name: _version(name) for name in sorted(packages)}})
+
+
+@functools.cache
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        raise InputError(package, expected='an installed package', found='none', remedy='make doctor says what is '
+                         'missing, make setup installs it') from None
 
 
 def is_current(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Inputs, *,

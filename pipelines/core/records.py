@@ -110,7 +110,7 @@ def check_chain(root: Path, *results: str, places: Mapping[str, Path] | None = N
             if outputs.get(row['path'], row['sha256']) != row['sha256']:
                 raise InputError(place(name), expected=f'a result made from the present {source}',
                                  found=f'one made from another {row["path"]}',
-                                 remedy=f'run that stage again: make {_stage(name)}')
+                                 remedy=f'run that stage again: make {_stage(name)}; or move what it left away')
     _one_state(place, seen)
 
 
@@ -123,7 +123,8 @@ def _source(place: Callable[[str], Path], path: str) -> str | None:
 def _stage(name: str) -> str:
     """``models/detect/x`` is made by detect."""
     parts = name.split('/')
-    return parts[1] if parts[0] == 'models' and len(parts) > 1 else parts[0]
+    stage = parts[1] if parts[0] == 'models' and len(parts) > 1 else parts[0]
+    return 'classify' if stage == 'tested' else stage
 
 
 def _one_state(place: Callable[[str], Path], manifests: Mapping[str, dict]) -> None:

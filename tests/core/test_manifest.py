@@ -267,7 +267,7 @@ def test_the_code_of_a_result_is_what_its_file_imports_however_far():
     found = {path.relative_to(ROOT).as_posix() for path in code.sources(ROOT / 'pipelines/detect.py')}
     assert {'pipelines/detect.py', 'pipelines/core/boxes.py', 'pipelines/openmm/detect/detection.py',
             'pipelines/openmm/engine/training.py', 'pipelines/openmm/engine/hooks.py',
-            'pipelines/openmm/compat/ops.py'} <= found
+            'pipelines/openmm/compat/scope.py'} <= found
     assert not {path for path in found if path.startswith(('pipelines/synth', 'pipelines/openmm/synth', 'tools'))}
 
 

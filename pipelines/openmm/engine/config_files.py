@@ -4,6 +4,8 @@ from __future__ import annotations
 import argparse
 import ast
 import hashlib
+import os
+import re
 from collections.abc import Collection
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from pipelines.core.errors import InputError
 from pipelines.core.workspace import Workspace
 
 COMPARED_WITH = 'compared_with'
+_VARIABLE = re.compile(r'\{\{[\'"]?\s*\$(\w+)\s*:')  # as mmengine finds them
 
 
 def files(path: Path) -> list[Path]:
@@ -87,7 +90,10 @@ def compared_with(path: Path) -> str | None:
 
 
 def digest(path: Path, options: list[str] | None = None, *, unread: Collection[str] = ()) -> str:
-    """SHA-256 of what a config and its bases say; comments, docstrings and layout do not count.
+    """SHA-256 of what a config and its bases say, with the environment variables they read (``{{$LR:0.01}}``).
+
+    Comments, docstrings and layout do not count. A config whose text does not decide what it says, as it imports or
+    opens something, is resolved for it.
 
     Args:
         options: ``key=value`` overrides from the command line.
@@ -100,7 +106,41 @@ def digest(path: Path, options: list[str] | None = None, *, unread: Collection[s
         tree = ast.parse(file.read_text(encoding='utf-8'))
         tree.body = [node for node in tree.body if not _is_remark(node, unread)]
         total.update(f'{file.name}\n{ast.dump(tree)}\n'.encode())
+        if any(map(_reads_more, ast.walk(tree))):
+            total.update(_resolved(path, unread).encode())
+    total.update(repr(environment(path)).encode())
     return total.hexdigest()
+
+
+def environment(path: Path) -> dict[str, str]:
+    """The environment variables that a config and its bases read and that are set; those that we set are left out."""
+    names = {name for file in files(path) for name in _VARIABLE.findall(file.read_text(encoding='utf-8'))}
+    return {name: os.environ[name] for name in sorted(names) if name in os.environ and not name.startswith('FGIC_')}
+
+
+def parameters(path: Path, options: Collection[str] | None = None, *, unread: Collection[str] = ()) -> dict:
+    """What a manifest says of a config: its name, `digest`, overrides and environment variables in words.
+
+    Args:
+        options, unread: as for `digest`.
+    """
+    said = sorted(option for option in options or () if option.split('=')[0].split('.')[0] not in unread)
+    return dict(config=shown(path), config_sha256=digest(path, list(said), unread=unread),
+                **({'options': said} if said else {}),
+                **({'environment': found} if (found := environment(path)) else {}))
+
+
+def _reads_more(node: ast.AST) -> bool:
+    """Whether a part of a config can say another thing with the same text."""
+    return isinstance(node, (ast.Import, ast.ImportFrom)) or isinstance(node, ast.Call) and \
+        getattr(node.func, 'id', '') in ('open', 'eval', 'exec', '__import__')
+
+
+def _resolved(path: Path, unread: Collection[str]) -> str:
+    from mmengine import Config
+
+    content = Config.fromfile(str(path), lazy_import=False).to_dict()
+    return repr(sorted((key, value) for key, value in content.items() if key not in unread))
 
 
 def add_arguments(parser: argparse.ArgumentParser, stage: str, *, required: bool = True) -> None:

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from pipelines.core.errors import InputError
+from pipelines.openmm.engine import threads
 
 _DRIVERS = ('/dev/nvidiactl', '/dev/dxg', '/dev/kfd')  # NVIDIA's, that of Windows' subsystem, AMD's
 
@@ -55,15 +56,19 @@ def device() -> str:
     return f'cuda:{(worker[0] - 1) % count if worker else 0}'
 
 
-def conditions() -> dict[str, str | int]:
-    """What a result's last bits depend on besides its inputs: for a manifest (`manifest.produce`)."""
+def conditions(processes: int = 1) -> dict[str, str | int]:
+    """What a result's last bits depend on besides its inputs: for a manifest (`manifest.produce`).
+
+    Args:
+        processes: that compute at the same time here.
+    """
+    number = threads.set_threads(processes)
     import torch
 
-    from pipelines.openmm.engine import threads
     found = device()
     return dict(device='CPU' if found == 'cpu' else torch.cuda.get_device_name(found), cpu=_cpu(),
                 instructions=torch.backends.cpu.get_cpu_capability(),
-                threads=threads.asked() or torch.get_num_threads())
+                threads=number)
 
 
 def _cpu() -> str:
