@@ -39,7 +39,7 @@ def _trained(run: str) -> list[str]:
 
 
 READS = {
-    'convert': ['raw/Images', 'raw/Annotation', 'raw/lists'],
+    'convert': ['raw/Images', 'raw/Annotation', 'raw/lists/train_list.mat', 'raw/lists/test_list.mat'],
     'detect: train': _COCO,
     'detect': [*_COCO, 'models/detect/detect/model.pth'],
     'crop': [*_COCO, 'detect/detections.json'],
@@ -104,7 +104,7 @@ CHANGES = [
     Change('a byte of a raw image', edit=one_byte('raw/Images/*/*.jpg', _DENSITY)),
     Change('a byte of an XML', edit=one_byte('raw/Annotation/*/*', b'Unspecified')),
     Change('a coordinate', edit=one_byte('raw/Annotation/*/*', rb'<xmin>\d+')),
-    Change('a byte of a list', edit=one_byte('raw/lists/*.mat', b'MAT-file, drawn')),
+    Change('a byte of a list', edit=one_byte('raw/lists/t*_list.mat', b'MAT-file, drawn')),
     *(Change(f'a byte of {pattern}', (step,), one_byte(pattern, find)) for pattern, step, find in (
         ('convert/summary.txt', 'convert', rb'\d'),
         ('models/detect/detect/model.pth', 'detect: train', b'.{100000}'),
