@@ -73,8 +73,11 @@ class Detector:
         return mm.load(self.config, data_root=self.data, num_classes=self.num_classes, options=self.options)
 
     def train(self, folder: Path, *, seed: int, gpus: int) -> None:
-        from pipelines.openmm.engine import training
+        from pipelines.openmm.engine import as_built, lint, training
         cfg = self.load(gpus)
+        lint.check([self.config], data_root=self.data, categories=coco.read(self.data / 'train.json').categories,
+                   gpus=gpus, options=self.options)
+        as_built.check(cfg, {split: [f'{split}.json'] for split in coco.SPLITS})
         chosen = training.train(cfg, folder, seed=seed, title='[detect] train', gpus=gpus)
         json_files.write(folder / 'chosen.json', chosen)
 

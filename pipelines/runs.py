@@ -11,13 +11,14 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.core import lineage, machine, manifest
+from pipelines.core.coco import SPLITS
 from pipelines.core.errors import InputError
 from pipelines.core.rows import Row
 from pipelines.openmm.engine import config_files, devices
@@ -69,6 +70,10 @@ class Run:
         """Class names and rows of the real images of a split."""
         return lineage.read_list(self.work / self.row.images.lists([split])[0])
 
+    def lists(self) -> dict[str, list[str]]:
+        """By split, the lists that its images are in, relative to `work`."""
+        return {split: self.row.images.lists([split]) for split in SPLITS}
+
     def inputs(self, *splits: str) -> dict[str, Path]:
         """The lists of these splits, which hold the SHA-256 of every image in them.
 
@@ -115,15 +120,12 @@ def train(run: Run) -> None:
     result = run.training()
 
     def build(folder: Path) -> None:
-        from pipelines.openmm.classify import classification
-        from pipelines.openmm.engine import training
+        from pipelines.openmm.engine import as_built, training
         cfg = run.load()
-        test_ids = {row['image_id'] for row in run.rows('test')[1]}
-        for name in run.row.images.lists(['train']):
-            lineage.check_training_list(run.work / name, test_ids)
+        splits = as_built.check(cfg, run.lists())
         chosen = training.train(cfg, folder, seed=run.seed, title=f'[classify] {run.name}')
         _predict(run, 'val', folder / 'model.pth', folder, best_epoch=chosen.get('best_epoch'),
-                 train_images=classification.train_images(cfg))
+                 train_images=splits['train'].images)
 
     result.produce(build, resume=True)
 
@@ -136,11 +138,8 @@ def test(run: Run) -> None:
 def _predict(run: Run, split: str, model: Path, folder: Path, **more: object) -> None:
     """Write ``<split>.json``: softmax of every image of the list, with its id and label."""
     from pipelines.openmm.classify import classification
-    from pipelines.openmm.weights import loading as weights
     classes, rows = run.rows(split)
-    scores = classification.predict(run.load(), weights.load(model), split)
-    if len(scores) != len(rows):
-        raise RuntimeError(f'{len(scores)} predictions for {len(rows)} images of {split}')
+    scores = classification.predict(run.load(), model, run.work / run.lists()[split][0], split)
     (folder / f'{split}.json').write_text(json.dumps(dict(
         classes=classes, image_id=[row['image_id'] for row in rows], label=[row['gt_label'] for row in rows],
         scores=[[float(f'{value:.5g}') for value in row] for row in scores], **more)))
@@ -160,6 +159,22 @@ def _start_worker(devices: multiprocessing.Queue, parent: int) -> None:
         os.environ['CUDA_VISIBLE_DEVICES'] = gpu
     os.environ['TQDM_POSITION'] = str(line + 1)  # below the bar over all runs
     multiprocessing.set_start_method(None, force=True)  # mmengine warns of another than it sets, as spawn's own
+
+
+def check(runs: Sequence[Run]) -> None:
+    """Before the first training: the recipe of every row is sound, and what it builds reads the row's lists.
+
+    Raises:
+        InputError: everything that is wrong with the recipes, or the first row that reads something else.
+    """
+    from pipelines.openmm.engine import as_built, lint
+    rows = {run.row.name: run for run in runs}.values()
+    if found := [finding for run in rows for finding in lint.findings(
+            run.row.config, data_root=run.work, categories=lint.named(run.rows('test')[0]), images=run.row.images,
+            options=run.options)]:
+        raise lint.FoundError(found)
+    for run in rows:
+        as_built.check(run.load(), run.lists())
 
 
 def do_all(runs: list[Run], jobs: int | None, *, tested: bool = True) -> None:
@@ -185,6 +200,7 @@ def do_all(runs: list[Run], jobs: int | None, *, tested: bool = True) -> None:
     gpus = devices.gpus()
     jobs = jobs or len(gpus) or machine.cpus()
     threads.set_threads(jobs)  # not of how many runs there are left: the threads decide a run's last bits
+    check(outdated)
     jobs = min(jobs, len(outdated))
     os.environ['FGIC_JOBS'] = str(jobs)  # they share the CPUs that load images
     if jobs == 1:

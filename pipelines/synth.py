@@ -100,8 +100,12 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
         return cfg
 
     def train(folder: Path) -> None:
-        from pipelines.openmm.engine import training
-        training.train(load(), folder, seed=seed, title='[synth] train', gpus=gpus)
+        from pipelines.openmm.engine import as_built, lint, training
+        cfg = load()
+        lint.check([config], data_root=crops, categories=lint.named(classes), work=crops.parent, gpus=gpus,
+                   options=options or ())
+        as_built.check(cfg, dict(train=['square_train.json']))
+        training.train(cfg, folder, seed=seed, title='[synth] train', gpus=gpus)
 
     if weights is None:
         manifest.produce(model_dir, 'synth: train', trained, sources, train, packages=PACKAGES, resume=True,

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.core import json_files
+from pipelines.core import coco, json_files
 from pipelines.core.errors import InputError
-from tools import lint_configs, lint_rules
+from pipelines.openmm.engine import lint, lint_rules
+from tools import lint_configs
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / 'mm_configs'
@@ -25,6 +26,11 @@ def child(tmp_path):
         path.write_text(f"_base_ = '{CONFIGS / base}'\n{lines}\n")
         return path
     return write
+
+
+def findings(config: Path, data: Path, **setting) -> list[InputError]:
+    return lint.findings(config, data_root=data, categories=coco.read(data / 'train.json').categories,
+                         work=data.parent, **setting)
 
 
 def parts(finding: InputError) -> tuple[str, str, str, str]:
@@ -84,8 +90,8 @@ def parts(finding: InputError) -> tuple[str, str, str, str]:
      'add the file to the table, pipelines/openmm/weights/table.py'),
 ])
 def test_a_fault_is_found_where_it_is(base, lines, where, expected, found, remedy, child, toy_dogs_coco):
-    findings = lint_configs.findings(child(base, lines), toy_dogs_coco)
-    assert [parts(finding) for finding in findings] == [(where, expected, found, remedy)]
+    given = findings(child(base, lines), toy_dogs_coco)
+    assert [parts(finding) for finding in given] == [(where, expected, found, remedy)]
 
 
 FOUR = '16 = 4 GPUs x 4 images x 1 accumulated'
@@ -101,13 +107,13 @@ FOUR = '16 = 4 GPUs x 4 images x 1 accumulated'
      ('bad.py:2', '8 = 1 GPUs x 4 images x 2 accumulated')),
 ])
 def test_the_rate_is_for_the_real_batch(lines, gpus, found, child, toy_dogs_coco):
-    findings = lint_configs.findings(child(DETECT, lines), toy_dogs_coco, gpus=gpus)
+    given = findings(child(DETECT, lines), toy_dogs_coco, gpus=gpus)
     if found is None:
-        assert findings == []
+        assert given == []
         return
     place, says = found
-    where, _, batch, _ = parts(findings[0])
-    assert len(findings) == 1 and batch == says and where.startswith(place)
+    where, _, batch, _ = parts(given[0])
+    assert len(given) == 1 and batch == says and where.startswith(place)
 
 
 def test_signatures_follow_what_is_handed_on():
@@ -128,11 +134,11 @@ def test_signatures_follow_what_is_handed_on():
 
 
 def test_a_classifier_has_one_gpu_however_many_there_are(child, toy_dogs_coco):
-    assert lint_configs.findings(child(CLASSIFY, ''), toy_dogs_coco, gpus=8) == []
+    assert findings(child(CLASSIFY, ''), toy_dogs_coco, gpus=8) == []
 
 
 def test_an_override_is_named_as_one(toy_dogs_coco):
-    [finding] = lint_configs.findings(CONFIGS / CLASSIFY, toy_dogs_coco, options=['train_cfg.max_epoch=1'])
+    [finding] = findings(CONFIGS / CLASSIFY, toy_dogs_coco, options=['train_cfg.max_epoch=1'])
     assert parts(finding) == ('--cfg-options, train_cfg.max_epoch', 'an argument of EpochBasedTrainLoop', 'max_epoch',
                               'write max_epochs')
 
@@ -157,16 +163,16 @@ def test_missing_and_wrong_weights_name_their_line(content, expected, found, chi
     if content:
         (tmp_path / 'mobilenet_v2_imagenet1k.pth').write_bytes(content)
     config = child('classify/mobilenet-v2.py', 'train_cfg = dict(max_epochs=3)')
-    [finding] = lint_configs.findings(config, toy_dogs_coco)
+    [finding] = findings(config, toy_dogs_coco)
     assert parts(finding)[0] == 'mobilenet-v2.py:8, weights://mobilenet_v2_imagenet1k'
     assert finding.parts['expected'].startswith(expected) and finding.parts['found'].startswith(found)
-    with pytest.raises(lint_configs.FoundError, match=r'mobilenet-v2\.py:8'):
-        lint_configs.lint([config], toy_dogs_coco, tmp_path / 'check')
+    with pytest.raises(lint.FoundError, match=r'mobilenet-v2\.py:8'):
+        lint_configs.record([config], toy_dogs_coco, tmp_path / 'check')
 
 
 def test_lint_says_all_at_once_and_keeps_what_it_checked(child, toy_dogs_coco, tmp_path, capsys):
     good, out = CONFIGS / CLASSIFY, tmp_path / 'check'
-    lint_configs.lint([good], toy_dogs_coco, out)
+    lint_configs.record([good], toy_dogs_coco, out)
     assert json_files.read(out / 'checked.json') == dict(num_classes=3, configs=['resnet18_64px.py'])
     before = (out / 'manifest.json').read_bytes()
     bad = child(CLASSIFY, "model = dict(backbone=dict(depht=34))\ntrain_dataloader = dict(batchsize=8)")
@@ -190,4 +196,4 @@ def test_the_shipped_configs_are_clean(path, toy_dogs_coco, monkeypatch):
     assert set(weights.named(path)) <= set(weight_table.TABLE)
     monkeypatch.setattr(lint_rules, 'RULES', [rule for rule in lint_rules.RULES if rule is not lint_rules.weights])
     small = any(word in path.stem for word in ('mobilenet', '64px', 'r18'))
-    assert lint_configs.findings(path, toy_dogs_coco, gpus=1 if small else 8) == []
+    assert findings(path, toy_dogs_coco, gpus=1 if small else 8) == []

@@ -206,8 +206,7 @@ def test_predictions_are_those_of_the_training(work):
     if not run.folder.exists():
         pytest.skip('needs the stages of the test above')
     from pipelines.openmm.classify import classification
-    from pipelines.openmm.weights import loading as weights
-    scores = classification.predict(run.load(), weights.load(run.folder / 'model.pth'), 'val')
+    scores = classification.predict(run.load(), run.folder / 'model.pth', work / 'crop/square_val.json', 'val')
     labels = [row['gt_label'] for row in lineage.read_list(work / 'crop/square_val.json')[1]]
     written = json_files.read(run.folder / 'val.json')
     assert written['label'] == labels and scores == pytest.approx(np.array(written['scores']), abs=1e-4)

@@ -22,7 +22,6 @@ from pipelines.core.errors import InputError, command
 from pipelines.core.rows import CONFIGS, Images, Row, recipe
 from pipelines.core.workspace import STAGES, Workspace
 from pipelines.openmm.engine import config_files
-from tools import lint_configs
 
 
 @dataclass(frozen=True)
@@ -46,11 +45,20 @@ class Task:
         name = self.row.name if self.stage == 'classify' else self.row.config.stem
         return self.work.tried(self.stage, f'{name}-seed{self.seed}')
 
+    def categories(self) -> list[dict]:
+        return coco.read(self.work.folder('convert') / 'train.json').categories
+
+    def lists(self) -> dict[str, list[str]]:
+        """By split, what it may read, relative to the stage's data."""
+        if self.stage == 'synth':
+            return dict(train=['square_train.json'])
+        return {split: self.row.images.lists([split]) if self.stage == 'classify' else [f'{split}.json']
+                for split in coco.SPLITS}
+
     def load(self, options: list[str]):
         from pipelines.openmm.engine import config
-        train = self.work.folder('convert') / 'train.json'
         return config.load(self.row.config, data_root=self.work.data(self.stage), images=self.row.images,
-                           num_classes=len(coco.read(train).categories), options=options)
+                           num_classes=len(self.categories()), options=options)
 
 
 def task_of(args: argparse.Namespace) -> Task:
@@ -103,14 +111,14 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError(out, expected=f'nothing, or a training of {made_from.strip()}', found=note.read_text().strip(),
                          remedy='choose another --out, or remove that folder')
 
-    from pipelines.openmm.engine import devices, training
+    from pipelines.openmm.engine import as_built, devices, lint, training
     devices.check(machine.number('LOCAL_WORLD_SIZE', 1))
-    if found := lint_configs.findings(task.row.config, task.work.folder('convert'), gpus=gpus, classifier_gpus=gpus,
-                                      options=args.cfg_options):
-        raise lint_configs.FoundError(found)
+    lint.check([task.row.config], data_root=task.work.data(task.stage), categories=task.categories(),
+               work=task.work.root, images=task.row.images, gpus=gpus, classifier_gpus=gpus, options=args.cfg_options)
     cfg = task.load(args.cfg_options)
     if args.check:
         return
+    as_built.check(cfg, task.lists())
     if int(os.environ.get('RANK', 0)) == 0:  # renamed into place: the other processes read it meanwhile
         out.mkdir(parents=True, exist_ok=True)
         with files.replacing(note) as stream:

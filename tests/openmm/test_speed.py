@@ -257,7 +257,7 @@ def test_a_classifier_predicts_as_its_config_says(name, tolerance, work, trained
 
     def scores(*asked: str) -> np.ndarray:
         cfg = config.load(CONFIGS / STAGES['classify'][0], data_root=work, num_classes=3, options=[PLAIN, *asked])
-        return classification.predict(cfg, state)
+        return classification.predict(cfg, state, work / 'crop' / Path(cfg.test_dataloader.dataset.ann_file).name)
 
     plain, found = scores(), scores(*options(name, 'classify'))
     assert plain.shape == (12, 3) and np.ptp(plain) > 0.05

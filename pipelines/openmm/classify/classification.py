@@ -1,11 +1,15 @@
 """MMPretrain on the lists of crop and synth: real and synthetic images in one training set, and predictions."""
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmengine.dataset import ConcatDataset
 from mmpretrain.registry import DATASETS
 
+from pipelines.core import lineage
 from pipelines.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,52 +31,42 @@ class WithSynthetic(ConcatDataset):
     """
 
     def __init__(self, real: dict, synthetic: dict, ratio: float, **kwargs: Any) -> None:
-        originals = DATASETS.build(real)
-        wanted = round(ratio * len(originals))
-        drawn = DATASETS.build(dict(synthetic, indices=wanted))
+        wanted = round(ratio * len(DATASETS.build(real)))
+        super().__init__([real, dict(synthetic, indices=wanted)],  # as configs: mmengine refuses wrappers otherwise
+                         ignore_keys='categories', **kwargs)  # only crop's lists have those
+        drawn = self.datasets[1]
         if len(drawn) < wanted:
             raise InputError(drawn.ann_file, expected=f'{wanted} images, {ratio} for each real one',
                              found=str(len(drawn)),
-                             remedy='draw more (make synth IMAGES_PER_CLASS=...) or lower `ratio` in the config')
-        super().__init__([originals, drawn], ignore_keys='categories', **kwargs)  # only crop's lists have those
+                             remedy='draw more (make synth IMAGES_PER_CLASS=...) or fewer with -xNN behind the @')
 
 
-def predict(cfg: Config, state: dict[str, torch.Tensor], split: str = 'test') -> np.ndarray:
-    """Softmax scores (N, C) of the images of a split's list, in its order.
+def predict(cfg: Config, weights: Path | Mapping[str, torch.Tensor], annotations: Path, split: str = 'test'
+            ) -> np.ndarray:
+    """Softmax scores (N, C) of the images of a list, in its order.
 
     Args:
         cfg: a classifier's config.
-        state: the trained weights.
-        split: val or test.
+        weights: ``model.pth``, or a state dict.
+        annotations: the list; a score is joined to its row by the image's path, in whatever order images are read.
+        split: val or test: whose loader reads the list.
+    Raises:
+        InputError: images that are not in the list, or rows without a score.
     """
     import numpy as np
     import torch
-    from mmengine.runner import Runner
-    from mmpretrain.registry import MODELS
 
-    from pipelines.openmm.engine import speed
+    from pipelines.openmm.engine import network
     from pipelines.openmm.engine.devices import device, repeatable
 
-    model = speed.apply(MODELS.build(cfg.model), **cfg.get('speed', {}))
-    model.load_state_dict(state)
-    model = model.to(device()).eval()
+    model = network.build(cfg, weights).to(device()).eval()
     with torch.inference_mode(), repeatable(tf32=True):
-        return np.stack([sample.pred_score.float().cpu().numpy()
-                         for batch in Runner.build_dataloader(speed.loader(cfg[f'{split}_dataloader']))
-                         for sample in model.test_step(batch)])
-
-
-def lists(cfg: Config) -> dict[str, list[str]]:
-    """By ``train``, ``val`` and ``test``, the annotation lists that a config reads, relative to its ``data_root``."""
-    def found(node: Any) -> list[str]:
-        if isinstance(node, dict) and 'ann_file' in node:
-            return [node['ann_file']]
-        nodes = node.values() if isinstance(node, dict) else node if isinstance(node, (list, tuple)) else ()
-        return [name for value in nodes for name in found(value)]
-
-    return {split: found(cfg[f'{split}_dataloader']['dataset']) for split in ('train', 'val', 'test')}
-
-
-def train_images(cfg: Config) -> int:
-    """The number of images of the config's training set."""
-    return len(DATASETS.build(cfg.train_dataloader.dataset))
+        found = [(os.path.abspath(sample.img_path), sample.pred_score.float().cpu().numpy())
+                 for batch in network.loader(cfg, split) for sample in model.test_step(batch)]
+    scores = dict(found)
+    wanted = [os.path.abspath(annotations.parent / row['img_path']) for row in lineage.read_list(annotations)[1]]
+    if len(found) != len(wanted) or scores.keys() != set(wanted):
+        raise InputError(annotations, expected=f'one score for each of its {len(wanted)} images',
+                         found=f'{len(found)} scores, of {len(scores.keys() & set(wanted))} of them',
+                         remedy=f"correct the config's {split}_dataloader")
+    return np.stack([scores[path] for path in wanted])

@@ -93,15 +93,11 @@ class LocalisationMetric(BaseMetric):
 def _detector(config: Path, data: Path, num_classes: int, options: tuple[str, ...], model: Path,
               foreign: bool = False) -> tuple:
     """Config, network in evaluation mode, and by split the dataset with the positions of its images."""
-    from mmdet.registry import MODELS
-
-    from pipelines.openmm.engine import speed
+    from pipelines.openmm.engine import network
     from pipelines.openmm.engine.config import load
-    from pipelines.openmm.weights import loading as weights
 
     cfg = load(config, data_root=data, num_classes=num_classes, options=options)
-    network = speed.apply(MODELS.build(cfg.model), **cfg.get('speed', {}))
-    network.load_state_dict(weights.load(model))
+    detector = network.build(cfg, model)
     datasets = {}
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools'
         for split in coco.SPLITS:
@@ -110,7 +106,7 @@ def _detector(config: Path, data: Path, num_classes: int, options: tuple[str, ..
             ids = [AGNOSTIC_CATEGORY] * num_classes if foreign else category_ids(
                 coco.read(data / f'{split}.json'), cfg.class_agnostic)
             datasets[split] = dataset, positions, ids
-    return cfg, network.to(device()).eval(), datasets
+    return cfg, detector.to(device()).eval(), datasets
 
 
 def release() -> None:

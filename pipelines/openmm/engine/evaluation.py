@@ -48,8 +48,7 @@ def evaluate(cfg: Config, model: Path, folder: Path, *, title: str = 'test') -> 
     Raises:
         InputError: weights of another network.
     """
-    from pipelines.openmm.engine import training
-    from pipelines.openmm.weights import loading as weights
+    from pipelines.openmm.engine import network, training
 
     for part in ('train', 'val'):
         cfg[f'{part}_dataloader'] = cfg[f'{part}_cfg'] = None
@@ -61,11 +60,6 @@ def evaluate(cfg: Config, model: Path, folder: Path, *, title: str = 'test') -> 
     cfg.custom_hooks = [dict(type='mmengine.ProgressHook', title=title)]
     with training.quiet():
         runner = training.build_runner(cfg)
-        network = getattr(runner.model, 'module', runner.model)
-        try:
-            network.load_state_dict(weights.load(model))
-        except RuntimeError as error:
-            raise InputError(model, expected='the weights of this config', found=str(error).splitlines()[1].strip(),
-                             remedy='name the config that was trained there') from None
+        network.load(getattr(runner.model, 'module', runner.model), model, of=cfg)
         metrics = runner.test()
     return len(runner.test_loop.dataloader.dataset), metrics

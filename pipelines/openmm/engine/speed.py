@@ -2,7 +2,7 @@
 
     speed = dict(dtype='bfloat16', channels_last=True, compile=['backbone'], compile_mode='default')
 
-Training, evaluation and prediction all come through here, so that a network is judged by the numbers it is used with.
+`network.build` applies it: a network is judged by the numbers it is used with.
 """
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from mmengine.runner import Runner
 from torch import nn
 
 from pipelines.core import machine
@@ -124,20 +123,6 @@ def _check_compiler(mode: str) -> None:
         raise InputError('speed.compile', expected=f'a compiler ({" or ".join(known)}, or {chosen}=...), which '
                          'torch.compile builds its code with', found='none',
                          remedy='install one, or take that line out: speed = dict(compile=[])')
-
-
-class SpeedRunner(Runner):
-    """mmengine's Runner, whose network computes as the config's ``speed`` says."""
-
-    def build_model(self, model: nn.Module | dict) -> nn.Module:
-        return apply(super().build_model(model), **self.cfg.get('speed', {}))  # before DDP lays out its buckets
-
-    def _init_model_weights(self) -> None:
-        """Draw weights into plain memory, which is filled in its order: the same seed gives the same weights."""
-        self.model.to(memory_format=torch.contiguous_format)
-        super()._init_model_weights()
-        if self.cfg.get('speed', {}).get('channels_last'):
-            self.model.to(memory_format=torch.channels_last)
 
 
 # --- loaders ---

@@ -116,7 +116,7 @@ def build_runner(cfg: Config) -> Runner:
     """mmengine's Runner for a config; in a process group where torchrun started the process, by gloo without a GPU."""
     import torch
 
-    from pipelines.openmm.engine import speed
+    from pipelines.openmm.engine import network, speed
 
     cfg.launcher = 'pytorch' if 'LOCAL_RANK' in os.environ else 'none'
     if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
@@ -132,7 +132,7 @@ def build_runner(cfg: Config) -> Runner:
     for split in ('train', 'val', 'test'):
         if cfg.get(f'{split}_dataloader'):
             cfg[f'{split}_dataloader'] = speed.loader(cfg[f'{split}_dataloader'])
-    return speed.SpeedRunner.from_cfg(cfg)
+    return network.NetworkRunner.from_cfg(cfg)
 
 
 def leave() -> None:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from pipelines.core import images, json_files
 from pipelines.core.errors import InputError
-from pipelines.openmm.engine import config_lines
+from pipelines.openmm.engine import config_lines, network
 from pipelines.openmm.engine.devices import device, repeatable
 from pipelines.openmm.weights import loading as weight_files
 
@@ -126,20 +126,13 @@ def load_generator(cfg: Config, state: Mapping[str, Any], *, dtype: torch.dtype,
     Raises:
         InputError: weights of another network.
     """
-    from mmagic.registry import MODELS
-
     state = state.get('state_dict', state)
     for prefix in ('generator_ema.module.', 'generator.'):
         if any(name.startswith(prefix) for name in state):
             state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
             break
-    generator = MODELS.build({**cfg.model.generator, 'num_classes': cfg.model.num_classes}).double()
-    try:
-        generator.load_state_dict(state)
-    except RuntimeError as error:
-        raise InputError('generator weights', expected=f'the network of {Path(cfg.filename).name}',
-                         found='; '.join(str(error).split('\n')[1:3]).strip() or str(error),
-                         remedy='give the config that the weights were trained with') from None
+    generator = network.build(cfg, part='generator').double()
+    network.load(generator, state, of=cfg)  # in float64, so that theirs are not rounded
     fold_spectral_norm(generator)
     exact = {**generator.state_dict(),
              **{name: torch.tensor(values, dtype=torch.float64) for name, values in (statistics or {}).items()}}
