@@ -1,106 +1,18 @@
-"""Hooks for every library: checkpoints that survive a kill, numbers as JSON lines, one progress bar."""
+"""Hooks for every library: numbers as JSON lines, one progress bar; checkpoints.py has the one of checkpoints."""
 from __future__ import annotations
 
 import contextlib
 import json
-import random
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from mmengine.dist import all_reduce_dict, is_main_process
-from mmengine.fileio import LocalBackend, register_backend
-from mmengine.hooks import CheckpointHook, Hook
+from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import EpochBasedTrainLoop
 
-from pipelines.core.files import replacing
-
-
-class AtomicLocalBackend(LocalBackend):
-    """mmengine's local files, written beside and renamed: a reader sees the old bytes or the new ones."""
-
-    def put(self, obj: bytes | memoryview, filepath: str | Path) -> None:
-        path = Path(filepath)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path, binary=True) as stream:
-            stream.write(obj)
-
-    def put_text(self, obj: str, filepath: str | Path, encoding: str = 'utf-8') -> None:
-        self.put(obj.encode(encoding), filepath)
-
-
-register_backend('local', AtomicLocalBackend, force=True, prefixes='')
-
-
-@HOOKS.register_module(force=True)
-class SafeCheckpointHook(CheckpointHook):
-    """mmengine's hook, but always resumable, and to the same numbers.
-
-    mmengine deletes the old file before the new one is safe, saves an epoch before it is validated, and does not save
-    the states of the random generators. Here a checkpoint is written after the validation of its epoch and renamed into
-    place before older ones go; the best weights so far are ``best.pth``.
-    """
-    best = 'best.pth'
-
-    def after_train_epoch(self, runner: Any) -> None:
-        loop = runner.train_loop
-        epoch = runner.epoch + 1
-        validated = runner.val_loop is not None and epoch >= loop.val_begin and \
-            (epoch % loop.val_interval == 0 or epoch == loop.max_epochs)
-        if not (self.by_epoch and validated):
-            super().after_train_epoch(runner)
-
-    def after_val_epoch(self, runner: Any, metrics: dict) -> None:
-        super().after_val_epoch(runner, metrics)
-        if self.by_epoch and (runner.epoch % self.interval == 0 or runner.epoch == runner.max_epochs):
-            self._save_checkpoint_with_step(runner, runner.epoch, dict(epoch=runner.epoch, iter=runner.iter))
-
-    def _save_best_checkpoint(self, runner: Any, metrics: dict) -> None:
-        if not self.save_best:
-            return
-        indicator, rule = self.key_indicators[0], self.rules[0]
-        score, hub = metrics[indicator], runner.message_hub
-        best = hub.get_info('best_score', self.init_value_map[rule])
-        if score == best or self.is_better_than[indicator](score, best):  # of equals the later: it saw more
-            hub.update_info('best_score', score)
-            hub.update_info('best_epoch', runner.epoch)
-            runner.save_checkpoint(self.out_dir, self.best, save_optimizer=False, save_param_scheduler=False,
-                                   meta=dict(epoch=runner.epoch, iter=runner.iter), by_epoch=False)
-
-    def _save_checkpoint_with_step(self, runner: Any, step: int, meta: dict) -> None:
-        name = self.filename_tmpl.format(step)
-        runner.save_checkpoint(self.out_dir, name, save_optimizer=self.save_optimizer,
-                               save_param_scheduler=self.save_param_scheduler, meta=meta, by_epoch=self.by_epoch)
-        self.last_ckpt = str(Path(self.out_dir) / name)
-        if not is_main_process():
-            return
-        self.file_backend.put_text(self.last_ckpt, Path(runner.work_dir) / 'last_checkpoint')
-        if self.max_keep_ckpts > 0:
-            stem, suffix = self.filename_tmpl.split('{}')
-            kept = sorted(Path(self.out_dir).glob(f'{stem}*{suffix}'), key=lambda path: int(path.stem[len(stem):]))
-            for path in kept[:-self.max_keep_ckpts]:
-                path.unlink()
-
-    def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
-        version, keys, *rest = np.random.get_state()
-        checkpoint['rng'] = dict(python=random.getstate(), torch=torch.get_rng_state(),
-                                 numpy=(version, torch.from_numpy(keys.astype(np.int64)), *rest),
-                                 cuda=torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [])
-
-    def after_load_checkpoint(self, runner: Any, checkpoint: dict) -> None:
-        # One process only: the file has the states of rank 0, and every rank draws its own numbers.
-        if not (runner._resume and 'rng' in checkpoint) or runner.world_size > 1:
-            return
-        rng = checkpoint['rng']
-        version, state, gauss = rng['python']
-        random.setstate((version, tuple(state), gauss))
-        name, keys, *rest = rng['numpy']
-        np.random.set_state((name, keys.cpu().numpy().astype(np.uint32), *rest))
-        torch.set_rng_state(rng['torch'].cpu())
-        if torch.cuda.is_available() and len(rng['cuda']) == torch.cuda.device_count():
-            torch.cuda.set_rng_state_all([state.cpu() for state in rng['cuda']])
+from pipelines.openmm.engine.checkpoints import AtomicLocalBackend
 
 
 def _number(value: Any) -> float | None:

@@ -31,18 +31,32 @@ def prepare(cfg: Config, folder: Path, *, seed: int, title: str = 'train') -> Co
         seed: of python, numpy, torch and the sampler.
         title: of the progress bar.
     """
+    from pipelines.openmm.engine import hooks  # noqa: F401 (they register themselves)
+    from pipelines.openmm.weights import fit  # noqa: F401
+
     cfg.work_dir = str(folder / LOGS)
-    cfg.experiment_name = 'run'
-    cfg.randomness = dict(cfg.get('randomness', {}), seed=seed)
+    cfg.experiment_name = cfg.get('experiment_name') or 'run'
+    cfg.randomness = dict(cfg.get('randomness') or {}, seed=seed)
     cfg.resume = True
-    cfg.log_level = 'INFO'
-    cfg.visualizer = dict(type='Visualizer', vis_backends=[dict(type='TensorboardVisBackend')])
-    interval = cfg.default_hooks.get('logger', {}).get('interval', 10)
+    cfg.log_level = cfg.get('log_level') or 'INFO'
+    cfg.visualizer = _visualizer(cfg.get('visualizer'))
+    default = cfg.setdefault('default_hooks', {})
+    default.checkpoint = dict(default.get('checkpoint') or dict(interval=1), type='mmengine.SafeCheckpointHook')
+    interval = (default.get('logger') or {}).get('interval', 10)
     own = [dict(type='mmengine.MetricsHook', path=str(folder / 'metrics.jsonl'), interval=interval),
            dict(type='mmengine.ProgressHook', title=title), dict(type='mmengine.StartHook'),
            dict(type='SyncBuffersHook')]  # or each process validates with batch statistics of its own
     cfg.custom_hooks = [*cfg.get('custom_hooks', []), *own]
     return cfg
+
+
+def _visualizer(asked: dict | None) -> dict:
+    """What a config asks for, and TensorBoard."""
+    found = dict(asked or dict(type='Visualizer'))
+    backends = [dict(backend) for backend in found.get('vis_backends') or []]
+    if not any(backend['type'].endswith('TensorboardVisBackend') for backend in backends):
+        backends.append(dict(type='TensorboardVisBackend'))
+    return dict(found, vis_backends=backends)
 
 
 def train(cfg: Config, folder: Path, *, seed: int, title: str = 'train', gpus: int = 1) -> dict[str, Any]:
@@ -54,7 +68,7 @@ def train(cfg: Config, folder: Path, *, seed: int, title: str = 'train', gpus: i
             from its last checkpoint.
         gpus: more than one: through torchrun, one process each.
     Returns:
-        ``best_epoch`` and ``best_score`` where the config chooses by validation, else empty.
+        ``best_epoch``, ``best_score`` and ``best_metric`` where the config chooses by validation, else empty.
     """
     (folder / LOGS).mkdir(parents=True, exist_ok=True)
     (folder / 'config.py').write_text(_portable(cfg))
@@ -172,21 +186,15 @@ def finish(folder: Path) -> dict[str, Any]:
     """Write ``model.pth``: weights, the best on val where the config chooses by val, else the last, and class names."""
     import torch
 
-    from pipelines.openmm.engine.hooks import AtomicLocalBackend, SafeCheckpointHook
+    from pipelines.openmm.engine import checkpoints
 
-    logs = folder / LOGS
-    best = logs / SafeCheckpointHook.best
-    last = Path((logs / 'last_checkpoint').read_text())
-    last = logs / last.name
-    state = torch.load(last, map_location='cpu', weights_only=False)  # our own file, written by this run
-    info = state['message_hub']['runtime_info']
-    weights = torch.load(best, map_location='cpu', weights_only=False) if best.exists() else state
-    packed, classes = io.BytesIO(), state['meta'].get('dataset_meta', {}).get('classes')
+    checkpoint, said = checkpoints.chosen(folder / LOGS)
+    packed, classes = io.BytesIO(), checkpoint['meta'].get('dataset_meta', {}).get('classes')
     meta = dict(dataset_meta=dict(classes=list(classes))) if classes else {}  # the libraries' own APIs look there
-    torch.save(dict(meta=meta, state_dict={name: value.clone() for name, value in weights['state_dict'].items()}),
+    torch.save(dict(meta=meta, state_dict={name: value.clone() for name, value in checkpoint['state_dict'].items()}),
                packed)
-    AtomicLocalBackend().put(packed.getbuffer(), folder / 'model.pth')
-    return {name: info[name] for name in ('best_epoch', 'best_score') if name in info}
+    checkpoints.AtomicLocalBackend().put(packed.getbuffer(), folder / 'model.pth')
+    return said
 
 
 def main() -> None:
