@@ -166,7 +166,8 @@ def chosen(logs: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     Args:
         logs: folder of the checkpoints.
     Returns:
-        a checkpoint, with ``state_dict`` and ``meta``; and ``best_epoch``, ``best_score`` and ``best_metric``, or nothing where val chose nothing.
+        a checkpoint, with ``state_dict`` and ``meta``; and ``best_epoch``, ``best_score`` and ``best_metric``, or
+        nothing where val chose nothing.
     """
     last = logs / Path((logs / 'last_checkpoint').read_text()).name
     state = torch.load(last, map_location='cpu', weights_only=False)  # our own file, written by this run
