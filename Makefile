@@ -32,6 +32,8 @@ GENERATED  := $(foreach row,$(ROWS),$(findstring +,$(row)))
 GPU_OPTION := --gpus $(or $(filter-out 0,$(GPUS)),1)
 
 # What convert and crop do about damaged images, and who works for them.
+LAYOUT_OPTIONS := $(if $(LAYOUT),--layout $(LAYOUT)) $(if $(SUPER),--super '$(SUPER)') $(if $(BOX_FRAME),--box-frame $(BOX_FRAME)) \
+                  $(if $(SUBSET),--subset)
 DATA_OPTIONS := $(if $(STRICT),--strict) $(if $(MAX_BAD),--max-bad $(MAX_BAD)) $(if $(SCHEDULER),--scheduler $(SCHEDULER))
 
 # Which of them the goals need: all are checked against the data before the first training.
@@ -49,6 +51,8 @@ help:  ## this text
 	@echo 'Variables (in brackets: now)'
 	@echo '  DATASET  any word; toy-dogs and toy-birds are drawn, the others need RAW  [$(DATASET)]'
 	@echo '  RAW      the unpacked dataset, or a folder with its official archives    [$(or $(RAW),not needed for the toys)]'
+	@echo '  LAYOUT   of RAW, where it is not to be recognised; SUPER: what all classes are, e.g. mushroom (docs/own_data.md)'
+	@echo '  BOXES_FROM  a file with boxes, or another run (work_dirs/cub), in place of training a detector'
 	@echo '  PROFILE  toy, laptop (a CPU, small models) or full (GPUs, full size)     [$(PROFILE)]'
 	@echo '  WEIGHTS  folder with pretrained weights (python -m tools.weights)         [$(or $(WEIGHTS),none)]'
 	@echo '  WORK     where results go: WORK/DATASET/STAGE/                           [$(WORK)]'
@@ -94,7 +98,8 @@ convert: variables  ## raw annotations -> COCO
 ifneq ($(TOY),)
 	@$(PY) -m data_converters.toy --dataset $(DATASET) --out $(D)/raw
 endif
-	@$(PY) -m data_converters.convert --dataset $(DATASET) --raw $(if $(TOY),$(D)/raw,'$(RAW)') --out $(D)/convert --verify $(DATA_OPTIONS)
+	@$(PY) -m data_converters.convert --dataset $(DATASET) --raw $(if $(TOY),$(D)/raw,'$(RAW)') --out $(D)/convert \
+		--verify $(LAYOUT_OPTIONS) $(DATA_OPTIONS)
 
 check: convert
 	@$(PY) -m tools.lint_configs --coco $(D)/convert --out $(D)/check --gpus $(or $(filter-out 0,$(GPUS)),1) $(LINT)
@@ -105,10 +110,11 @@ detect: check  ## box every image: train a detector, or BOXES_FROM
 
 crop: $(if $(filter gt,$(BOXES)),check,detect)  ## box crops and square crops
 	@$(PY) -m pipelines.crop --coco $(D)/convert --out $(D)/crop --kinds $(KINDS) --size $(CROP_SIZE) \
-		$(if $(BOXES),--boxes $(BOXES)) $(if $(filter gt,$(BOXES)),,--detections $(D)/detect/detections.json) $(DATA_OPTIONS)
+		$(if $(BOXES),--boxes $(BOXES)) $(DATA_OPTIONS) \
+		$(if $(filter gt,$(BOXES)),,$$(test ! -e $(D)/detect/detections.json || echo --detections $(D)/detect/detections.json))
 
 synth: crop  ## train BigGAN-deep on the square crops of train, draw images
-	@$(PY) -m pipelines.synth --crops $(D)/crop --out $(D)/synth/$(call name,$(SYNTH)) --config $(SYNTH) $(GPU_OPTION) \
+	@$(PY) -m pipelines.synth --crops $(D)/crop --out $(D)/synth/$(call name,$(SYNTH)) --config $(SYNTH) $(GPU_OPTION) --if-crops \
 		$(if $(IMAGES_PER_CLASS),--images-per-class $(IMAGES_PER_CLASS)) $(if $(INCEPTION),--inception $(INCEPTION))
 
 classify: crop $(if $(GENERATED),synth)  ## train classifiers with and without each step, compare them

@@ -205,8 +205,13 @@ def main(argv: list[str] | None = None) -> None:
                              'training (default: 16)')
     parser.add_argument('--classifier-steps', type=int, metavar='N',
                         help='of 32 images, for the two small classifiers (default: ten epochs of train, at least 300)')
+    parser.add_argument('--if-crops', action='store_true',
+                        help='where there are no square crops say so and stop without an error')
     parser.add_argument('--inception', type=Path, metavar='FILE', help="torchvision's inception_v3 weights, for FID")
     args = parser.parse_args(argv)
+    if args.if_crops and not (args.crops / 'square_train.json').exists():
+        print('[synth] nothing to learn from: there are no square crops, as there are no boxes')
+        return
     synth(args.crops, args.out, config_files.model_dir(args, args.crops.absolute().parent, 'synth'),
           config=table_rows.recipe(args.config, 'synth'), weights=args.weights,
           images_per_class=args.images_per_class, seed=args.seed, image_format=args.format, quality=args.quality,
