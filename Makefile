@@ -52,10 +52,10 @@ help:  ## this text
 	@echo '  DATASET  any word; toy-dogs and toy-birds are drawn, the others need RAW  [$(DATASET)]'
 	@echo '  RAW      the unpacked dataset, or a folder with its official archives    [$(or $(RAW),not needed for the toys)]'
 	@echo '  LAYOUT   of RAW, where it is not to be recognised; SUPER: what all classes are, e.g. mushroom (docs/own_data.md)'
-	@echo '  BOXES_FROM  a file with boxes, or another run (work_dirs/cub), in place of training a detector'
 	@echo '  PROFILE  toy, laptop (a CPU, small models) or full (GPUs, full size)     [$(PROFILE)]'
 	@echo '  WEIGHTS  folder with pretrained weights (python -m tools.weights)         [$(or $(WEIGHTS),none)]'
 	@echo '  WORK     where results go: WORK/DATASET/STAGE/                           [$(WORK)]'
+	@echo '  TEST=no  keep the test split shut, and compare on val'
 	@echo '  SEEDS    of the classifiers                                              [$(SEEDS)]'
 	@echo '  GPUS     to train on                                                     [$(GPUS)]'
 	@echo '  JOBS     classifiers trained at the same time (else one per GPU, or one per free CPU)'
@@ -119,7 +119,7 @@ synth: crop  ## train BigGAN-deep on the square crops of train, draw images
 
 classify: crop $(if $(GENERATED),synth)  ## train classifiers with and without each step, compare them
 	@$(PY) -m pipelines.classify --data $(D) --out $(D)/classify --rows $(ROWS) --seeds $(SEEDS) \
-		$(if $(filter file,$(origin ROWS)),--skip-missing) \
+		$(if $(filter file,$(origin ROWS)),--skip-missing) $(if $(TEST),--test $(TEST)) \
 		$(if $(or $(JOBS),$(filter-out 0,$(GPUS))),--jobs $(or $(JOBS),$(GPUS)))
 
 report: classify  ## one page with everything

@@ -12,25 +12,29 @@ The first row is the one that the others are compared with; each is compared wit
 Each is trained once per seed on train, its epoch chosen on val, and read on the official test (not with --test no):
 
     models/classify/<row>-seed<k>/   model.pth, config.py, metrics.jsonl, val.json, logs/ (TensorBoard, checkpoints)
-    --out                            table.json, table.txt, predictions/<row>-seed<k>.json
+    --out                            table.json, table.txt, predictions/<row>-seed<k>{,-val}.json
+
+Every reading of the test split is entered in WORK/DATASET/test_reads.json, and p values are corrected for all
+comparisons that were ever made on it. With --test no it stays shut, and the table compares on val.
 
 Only what its config, lists or images changed for is trained or read again.
 """
 from __future__ import annotations
 
 import argparse
+import itertools
 import shutil
 import sys
 from pathlib import Path
 
 from pipelines import runs
-from pipelines.core import comparison, json_files, lineage, manifest, rows, tables
+from pipelines.core import comparison, json_files, ledger, lineage, manifest, rows, tables
 from pipelines.core.errors import InputError, command
 from pipelines.openmm.engine import config_files
 
 
 def classify(data: Path, out: Path, models: Path, *, table_rows: list[rows.Row], seeds: list[int],
-             jobs: int | None = None, options: tuple[str, ...] = ()) -> dict:
+             jobs: int | None = None, tested: bool = True, options: tuple[str, ...] = ()) -> dict:
     """Run the stage.
 
     Args:
@@ -40,6 +44,7 @@ def classify(data: Path, out: Path, models: Path, *, table_rows: list[rows.Row],
         table_rows: the first is the one compared with.
         seeds: each row is trained with each.
         jobs: runs at the same time; None: one per GPU, else one per CPU.
+        tested: False: the test split stays shut, and the table is made of val.
         options: ``key=value`` overrides of all the configs.
     Returns:
         the manifest of ``out``.
@@ -56,31 +61,41 @@ def classify(data: Path, out: Path, models: Path, *, table_rows: list[rows.Row],
                          remedy='add test images to the dataset')
     todo = [runs.Run(data, row, seed, models, tuple(options)) for row in table_rows for seed in seeds]
     manifest.check_chain(data, *sorted({name.rpartition('/')[0] for row in table_rows for name in row.images.lists()}))
-    runs.do_all(todo, jobs)
+    runs.do_all(todo, jobs, tested=tested)
+    entries = [entry(row) for row in table_rows]
+    used = _enter(data, entries, todo) if tested else None
 
     @manifest.reading({run.folder: run.parameters() for run in todo})
     def build(folder: Path) -> None:
         (folder / 'predictions').mkdir()
-        results: dict[str, dict[int, dict]] = {}
-        for run in todo:
-            shutil.copyfile(run.tested / 'test.json', folder / 'predictions' / f'{run.name}.json')
-            val = json_files.read(run.folder / 'val.json')
-            results.setdefault(run.row.name, {})[run.seed] = dict(
-                json_files.read(run.tested / 'test.json'), best_epoch=val['best_epoch'],
-                train_images=val['train_images'])
-        table = comparison.tabulate(entries, results)
+        results: dict[str, dict[str, dict[int, dict]]] = {split: {} for split in files}
+        for (split, by_run), run in itertools.product(files.items(), todo):
+            results[split].setdefault(run.row.name, {})[run.seed] = json_files.read(by_run(run))
+            shutil.copyfile(by_run(run), folder / 'predictions' / f'{run.name}{"" if split == "test" else "-val"}.json')
+        counts = dict(family=used.comparisons, reads=used.reads) if used else {}
+        table = comparison.tabulate(entries, results.get('test'), results['val'], **counts)
         json_files.write(folder / 'table.json', table)
         (folder / 'table.txt').write_text(tables.as_text(table) + '\n')
 
-    entries = [entry(row) for row in table_rows]
+    files = dict(val=lambda run: run.folder / 'val.json',
+                 **(dict(test=lambda run: run.tested / 'test.json') if tested else {}))
     parameters = dict(rows=[row.name for row in table_rows], seeds=seeds, titles=[row.title for row in entries],
-                      configs=[row.config for row in entries], parents=[row.parents for row in entries])
+                      configs=[row.config for row in entries], parents=[row.parents for row in entries],
+                      **(dict(comparisons=used.comparisons, test_reads=used.reads) if used else dict(test='no')))
     inputs = {f'models/{path.parent.parent.name}/{run.name}/{path.name}': path for run in todo
-              for path in (run.tested / 'test.json', run.folder / 'val.json')}
+              for path in (by_run(run) for by_run in files.values())}
     manifest.produce(out, 'classify', parameters, inputs, build,
                      packages=('numpy', 'scikit-learn', 'scipy'), quick=True)
     print((out / 'table.txt').read_text(), end='')
     return manifest.load(out)
+
+
+def _enter(data: Path, entries: list[comparison.Row], todo: list[runs.Run]) -> ledger.Count:
+    """Enter the table's comparisons in the ledger of the test split; how much that was used by now."""
+    read = json_files.read(todo[0].tested / 'test.json')
+    test = ledger.split_digest(read['image_id'], read['label'])
+    ledger.enter(data / ledger.NAME, [], comparison.pairs(entries).all, test=test)
+    return ledger.count(data / ledger.NAME, test)
 
 
 def entry(row: rows.Row) -> comparison.Row:
@@ -127,6 +142,8 @@ def main(argv: list[str] | None = None) -> None:
                         help='a row each; the first is compared with')
     parser.add_argument('--skip-missing', action='store_true', help='leave rows out whose images are not there')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], help='(default: 0 1 2)')
+    parser.add_argument('--test', choices=('yes', 'no'), default='yes',
+                        help='no: keep the test split shut and compare on val, until the end (default: yes)')
     parser.add_argument('--jobs', type=int, help='runs at the same time (default: one per GPU, else one per CPU); '
                                                  '1 where memory is short')
     parser.add_argument('--cfg-options', nargs='*', default=[], metavar='KEY=VALUE', help='overrides for all the rows')
@@ -135,7 +152,8 @@ def main(argv: list[str] | None = None) -> None:
     if args.skip_missing:
         table_rows = available(table_rows, args.data)
     classify(args.data, args.out, args.models or args.out.absolute().parent / 'models' / 'classify',
-             table_rows=table_rows, seeds=args.seeds, jobs=args.jobs, options=tuple(args.cfg_options))
+             table_rows=table_rows, seeds=args.seeds, jobs=args.jobs, tested=args.test == 'yes',
+             options=tuple(args.cfg_options))
 
 
 if __name__ == '__main__':

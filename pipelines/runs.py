@@ -17,9 +17,10 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.core import lineage, machine, manifest
+from pipelines.core import json_files, ledger, lineage, machine, manifest
 from pipelines.core.coco import SPLITS
 from pipelines.core.errors import InputError
+from pipelines.core.fingerprint import sha256
 from pipelines.core.rows import Row
 from pipelines.openmm.engine import config_files, devices
 
@@ -131,8 +132,15 @@ def train(run: Run) -> None:
 
 
 def test(run: Run) -> None:
-    """Read the test split with a trained run; or find it up to date."""
-    run.testing().produce(lambda folder: _predict(run, 'test', run.folder / 'model.pth', folder))
+    """Read the test split with a trained run, and enter that in the ledger; or find it up to date."""
+    def build(folder: Path) -> None:
+        _predict(run, 'test', run.folder / 'model.pth', folder)
+        read = json_files.read(folder / 'test.json')
+        ledger.enter(run.work / ledger.NAME, [ledger.Read(
+            run.row.name, run.seed, sha256(folder / 'test.json'),
+            ledger.split_digest(read['image_id'], read['label']))])
+
+    run.testing().produce(build)
 
 
 def _predict(run: Run, split: str, model: Path, folder: Path, **more: object) -> None:

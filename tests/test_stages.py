@@ -154,6 +154,10 @@ def test_the_stages_run_and_then_are_up_to_date(work):
     assert [row['train_images'] for row in table['rows']] == [21, 21, 42]
     assert [row['title'] for row in table['rows']] == [
         f'ResNet-18 at 64 px, {images}' for images in ('full images', 'square crops', 'square crops + gan')]
+    ledger = json.loads((work / 'test_reads.json').read_text())
+    assert sorted((read['row'], read['seed']) for read in ledger['reads']) == sorted(
+        (row['name'], seed) for row in table['rows'] for seed in (0, 1))
+    assert table['test_reads'] == 6 and table['family'] == 3 and table['val_images'] == 3
     predictions = json.loads((work / 'classify/predictions/resnet18_64px@square-seed1.json').read_text())
     assert sorted(predictions['image_id']) == sorted(coco.read(work / 'convert/test.json').images)
     assert table['rows'][1]['runs']['1']['top1'] == pytest.approx(
