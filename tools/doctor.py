@@ -146,12 +146,28 @@ def check_machine(report: Report) -> None:
     report.line('disk', f'{disk:.0f} GiB free', '' if disk > 2 else 'free some space, or set WORK=/another/disk')
 
 
+def starts() -> dict[str, list[str]]:
+    """By profile, the weights that its recipes start from."""
+    from pipelines.core import rows
+    from pipelines.openmm.weights import loading
+
+    found = {}
+    for path in sorted((rows.CONFIGS / 'profiles').glob('*.mk')):
+        words = set(re.findall(r'[\w.-]+', path.read_text()))
+        found[path.stem] = sorted({name for config in rows.CONFIGS.glob('[!_]*/*.py') if config.stem in words
+                                   for name in loading.named(config)})
+    return found
+
+
 def check_weights(report: Report) -> None:
     from tools import weights
 
     found = {name: weights.state(name) for name in weights.TABLE}
     here = sum(state == 'here' for state, *_ in found.values())
     report.line('weights', f'{here} of {len(found)} here; all, and where to have them: python -m tools.weights')
+    for profile, names in starts().items():
+        report.line(f'{profile} profile', 'starts from ' + (', '.join(
+            f'{name} ({found[name][0]})' for name in names) or 'random weights'))
     for name, (state, where, remedy) in found.items():
         if state == 'wrong':
             report.line(name, where, remedy)

@@ -23,6 +23,8 @@ def state(name: str) -> tuple[str, str, str]:
     """Of a name: ``here``, ``wrong`` or ``not here``; the file or its source; what to type, where that is needed."""
     row, path = TABLE[name], weights.present(name)
     statement = f'python -m tools.weights {name} --sha256 HEX (or --accept)'
+    if path is None and row.package:
+        return 'not here', f'package {row.package}', weights.REINSTALL
     if path is None and not row.urls:
         return 'not here', f'{row.file} in the folder that WEIGHTS gives (docs/weights.md)', ''
     digest = weights.stated(name, path or weights.folders()[-1] / row.file)
@@ -31,9 +33,9 @@ def state(name: str) -> tuple[str, str, str]:
     if not digest:
         return 'wrong', f'{path}: its SHA-256 was not stated', statement
     try:
-        weights.check_file(path, digest)
+        weights.check_file(name, path, digest)
     except InputError as error:
-        return 'wrong', f'{path}: expected SHA-256 {digest}, found {error.parts["found"]}', f'rm {path}'
+        return 'wrong', f'{path}: expected SHA-256 {digest}, found {error.parts["found"]}', error.parts['remedy']
     return 'here', str(path), ''
 
 

@@ -69,6 +69,36 @@ def test_a_missing_file_says_where_it_was_looked_for_and_how_to_give_it(places, 
 
 
 @pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An installed package that holds the file of a row ``mine``."""
+    folder = tmp_path / 'site'
+    (folder / 'mine_package/models').mkdir(parents=True)
+    (info := folder / 'mine_package-1.0.dist-info').mkdir()
+    (info / 'METADATA').write_text('Metadata-Version: 2.1\nName: mine-package\nVersion: 1.0\n')
+    (info / 'RECORD').write_text('mine_package/models/mine.safetensors,,\n')
+    monkeypatch.syspath_prepend(folder)
+    return put(folder / 'mine_package/models', monkeypatch, package='mine-package')[0]
+
+
+def test_a_file_of_a_package_is_used_where_no_folder_has_it(places, package):
+    assert weights.fetch('mine') == package and tool.state('mine') == ('here', str(package), '')
+    assert torch.equal(weights.state('mine')['weight'], torch.arange(3.))
+    (places[1] / 'mine.safetensors').write_bytes(package.read_bytes())
+    assert weights.fetch('mine') == places[1] / 'mine.safetensors'
+
+
+def test_a_package_that_is_gone_or_damaged_is_installed_again(places, package):
+    package.write_bytes(b'x')
+    with pytest.raises(InputError, match='expected SHA-256 .*\n.*pip uninstall -y mine-package && .*make setup'):
+        weights.fetch('mine')
+    assert 'pip uninstall -y mine-package' in tool.state('mine')[2]
+    package.unlink()
+    with pytest.raises(InputError, match='the file mine.safetensors, found .*\n.*install mine-package: .*make setup'):
+        weights.fetch('mine')
+    assert tool.state('mine') == ('not here', 'package mine-package', weights.REINSTALL)
+
+
+@pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder that a server on this machine gives away, as ``Weights.urls`` of a row ``mine``."""
     folder = tmp_path / 'source'

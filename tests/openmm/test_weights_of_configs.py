@@ -49,6 +49,8 @@ def source(name: str) -> nn.Module:
 def state(name: str) -> dict[str, Tensor]:
     if name == 'mobilenet_v2_imagenet1k':  # what it holds is what this one becomes
         name = 'mobilenet_v2_torchvision'
+    if TABLE[name].package:
+        return weights.state(name)
     with torch.device('cpu' if name.startswith('biggan') else 'meta'):  # spectral norm computes as it is built
         content = source(name).state_dict()
     if not TABLE[name].conversion:

@@ -1,15 +1,17 @@
 """Pretrained weights by name: ``weights://resnet50_imagenet1k`` in a config.
 
-A name of `weight_table.TABLE` is looked up in the mirror folder (``WEIGHTS``) and in the cache, then downloaded into
-the cache. A file is used only if its SHA-256 begins as the table says, or, where the table says nothing, as the user
-stated in a file beside it (``FILE.sha256``, as `sha256sum` writes them). Loading it executes nothing in it, and gives
-its tensors the names of the OpenMMLab model they are for.
+A name of `table.TABLE` is looked up in the mirror folder (``WEIGHTS``), in the cache and, where a package of the lock
+holds its file, in that, then downloaded into the cache. A file is used only if its SHA-256 begins as the table says,
+or, where the table says nothing, as the user stated in a file beside it (``FILE.sha256``, as `sha256sum` writes them).
+Loading it executes nothing in it, and gives its tensors the names of the OpenMMLab model they are for.
 """
 from __future__ import annotations
 
 import functools
 import importlib
 import os
+import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from pipelines.openmm.weights.table import TABLE, Weights
 
 SCHEME = 'weights://'
 MIRROR = 'FGIC_WEIGHTS'  # environment variable: folder with the files of the table
+REINSTALL = f'rm -f {sys.prefix}/fgic-*.ok && make setup'
 GIVE = f'make WEIGHTS=FOLDER, or {MIRROR}=FOLDER in the environment of a stage\'s own command'
 
 
@@ -44,7 +47,20 @@ def row(name: str) -> Weights:
 
 def present(name: str) -> Path | None:
     """The file of a name, unchecked; None: it is not on this machine."""
-    return next((path for folder in folders() if (path := folder / row(name).file).is_file()), None)
+    weights = row(name)
+    places = [folder / weights.file for folder in folders()] + _packaged(weights)
+    return next((path for path in places if path.is_file()), None)
+
+
+def _packaged(weights: Weights) -> list[Path]:
+    """The file of a row among those of its installed package."""
+    if not weights.package:
+        return []
+    try:
+        files = metadata.distribution(weights.package).files or []
+    except metadata.PackageNotFoundError:
+        return []
+    return [Path(str(file.locate())) for file in files if file.name == weights.file]
 
 
 def _statement(path: Path) -> Path:
@@ -59,13 +75,21 @@ def stated(name: str, path: Path) -> str:
     return (_statement(path).read_text(encoding='utf-8').split() or [''])[0]
 
 
-def check_file(path: Path, digest: str) -> None:
+def replace_with(name: str, path: Path) -> str:
+    """The command after which a wrong file can be had anew."""
+    package = row(name).package
+    if package and path.parent not in folders():
+        return f'{sys.executable} -m pip uninstall -y {package} && {REINSTALL}'
+    return f'rm {path}'
+
+
+def check_file(name: str, path: Path, digest: str) -> None:
     """Raises:
         InputError: the file's SHA-256 begins with something else.
     """
     found = sha256(path)
     if not found.startswith(digest):
-        raise InputError(path, expected=f'SHA-256 {digest}', found=found, remedy='delete that file and fetch it again')
+        raise InputError(path, expected=f'SHA-256 {digest}', found=found, remedy=replace_with(name, path))
 
 
 def fetch(name: str, digest: str | None = None) -> Path:
@@ -87,11 +111,12 @@ def fetch(name: str, digest: str | None = None) -> Path:
     if not path and not weights.urls:
         raise InputError(f'{SCHEME}{name}', expected=f'the file {weights.file}',
                          found='none in ' + ' or '.join(map(str, folders())),
-                         remedy=f'give the folder that holds it: {GIVE} (docs/weights.md)')
+                         remedy=f'install {weights.package}: {REINSTALL}' if weights.package else
+                         f'give the folder that holds it: {GIVE} (docs/weights.md)')
     if not path:
         download(weights.urls, target, digest=wanted or digest, otherwise=f'; or give a folder that holds it: {GIVE}')
     for expected in filter(None, (wanted, digest)):
-        check_file(target, expected)
+        check_file(name, target, expected)
     if not wanted:
         _statement(target).write_text(f'{sha256(target)}  {target.name}\n', encoding='utf-8')
     return target

