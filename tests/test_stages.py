@@ -49,18 +49,6 @@ def test_help_teaches_at_once(module):
     assert loaded.stdout.strip() == 'False'
 
 
-@pytest.mark.parametrize(('variables', 'words'), [
-    (['DATASET=cats'], 'DATASET: expected one of toy-dogs, toy-birds, dogs, cub, found cats'),
-    (['DATASET=dogs'], 'RAW: expected the folder of the raw dogs data, found nothing'),
-    (['DATASET=dogs', 'RAW=nowhere'], 'RAW: expected a folder, found nowhere'),
-    (['DATASET=toy-dogs', 'PROFILE=full'], 'PROFILE: expected laptop, found full')])
-def test_wrong_variables_are_named(variables, words):
-    values = dict(pair.split('=') for pair in variables)
-    arguments = [item for name in ('dataset', 'raw') for item in (f'--{name}', values.get(name.upper(), ''))]
-    done = python('tools.check_variables', *arguments, '--profile', values.get('PROFILE', 'laptop'))
-    assert done.returncode == 2 and words in done.stderr and 'Traceback' not in done.stderr
-
-
 def test_a_missing_weight_file_is_named(work, tmp_path):
     done = python('pipelines.detect', '--coco', work / 'convert', '--out', tmp_path / 'detect', '--config',
                   CONFIGS / 'detect/faster-rcnn_mobilenet-v2_fpn.py',
