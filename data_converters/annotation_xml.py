@@ -74,10 +74,10 @@ def corners(path: str, objects: list[Any], remedy: str) -> list[Box]:
             axis = 'x' if x2 < x1 else 'y'
             raise DamagedError(f'{path}, object {number} bndbox', expected=f'{axis}max from {axis}min on',
                                found=f'{[x1, y1, x2, y2]}', remedy=remedy)
-    return found
+    return [(x1, y1, x2, y2) for x1, y1, x2, y2 in found]
 
 
-def _numbers(path: str, shown: str, parent: Any, tag: str, keys: tuple[str, ...], form: re.Pattern,
+def _numbers(path: str, shown: str, parent: Any, tag: str, keys: tuple[str, ...], form: re.Pattern[str],
              remedy: str) -> list[float]:
     """The numbers in the children ``keys`` of the one child ``tag``; each has to be there once."""
     children = parent.findall(tag)

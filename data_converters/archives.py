@@ -7,14 +7,15 @@ import lzma
 import shutil
 import tarfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from pipelines.core import names
 from pipelines.core.errors import InputError
 
 RATIO = 100  # XML compresses 10 to 25 times, zeros 1,000 times
-_OPENERS = {b'\x1f\x8b': gzip.open, b'BZh': bz2.open, b'\xfd7zXZ\0': lzma.open}
+_OPENERS: dict[bytes, Callable[..., Any]] = {b'\x1f\x8b': gzip.open, b'BZh': bz2.open, b'\xfd7zXZ\0': lzma.open}
 
 
 def find(raw: Path, parts: list[str], archives: dict[str, str], download: str) -> dict[str, Path]:
@@ -101,7 +102,7 @@ def unpack(archive: Path, into: Path) -> None:
     try:
         with _opened(archive) as stream:
             bounded = _Bounded(stream, min(allowed, free))
-            tar = tarfile.open(fileobj=bounded, mode='r:')
+            tar = tarfile.open(fileobj=cast(BinaryIO, bounded), mode='r:')
             for member in tqdm(tar, desc=f'unpacking {archive.name}', unit='file'):
                 count += 1
                 if not 0 <= member.size <= bounded.limit - member.offset_data:
@@ -133,7 +134,9 @@ def _opened(archive: Path) -> BinaryIO:
     """The tar stream of an archive, uncompressed or not, by its first bytes."""
     with archive.open('rb') as stream:
         start = stream.read(6)
-    return next((opener for magic, opener in _OPENERS.items() if start.startswith(magic)), open)(archive, 'rb')
+    opener = next((opener for magic, opener in _OPENERS.items() if start.startswith(magic)), open)
+    opened: BinaryIO = opener(archive, 'rb')
+    return opened
 
 
 def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, into: Path, where: str, remedy: str) -> None:

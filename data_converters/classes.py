@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from data_converters.records import Row
 from pipelines.core import names
 from pipelines.core.errors import InputError
 
@@ -16,11 +17,11 @@ _WNID = re.compile(r'(n\d{8})-(.+)')
 _NUMBER = re.compile(r'\d{2,4}\.(.+)')
 
 
-def categories(folders: Sequence[str], species: str) -> list[dict]:
+def categories(folders: Sequence[str], species: str) -> list[Row]:
     """Categories by their folders or labels; a WordNet id or a number in front of all is no part of them."""
     for pattern in (_WNID, _NUMBER):
-        found = [pattern.fullmatch(folder) for folder in folders]
-        if folders and all(found):
+        found = [match for folder in folders if (match := pattern.fullmatch(folder))]
+        if folders and len(found) == len(folders):
             short = [match[match.re.groups] for match in found]
             if len(set(map(_key, short))) == len(short):
                 wnids = [match[1] for match in found]
@@ -29,7 +30,7 @@ def categories(folders: Sequence[str], species: str) -> list[dict]:
     return [dict(name=folder, supercategory=species) for folder in folders]
 
 
-def labelled(given: Sequence[str], where: str, species: str) -> tuple[list[dict], NDArray[np.int64]]:
+def labelled(given: Sequence[str], where: str, species: str) -> tuple[list[Row], NDArray[np.int64]]:
     """Categories, in order of their names, and (N,) labels, by each image's class.
 
     Raises:

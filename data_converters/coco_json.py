@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data_converters import classes
 from data_converters.reader import Reader
-from data_converters.records import Index, official_file
+from data_converters.records import Index, Row, official_file
 from data_converters.splits import NAMES
 from pipelines.core import boxes, coco_rows, json_files
 from pipelines.core.errors import InputError
@@ -24,6 +25,7 @@ _SPLIT = re.compile(r'(?<![a-z])(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?
 _PEEK = 1 << 20
 _LISTS = ('images', 'annotations', 'categories')
 _NO_SUPER = ('', 'none')
+_Labelled = tuple[str, str, str, NDArray[np.float64], tuple[int, int]]  # file, class, split, boxes, size
 
 
 def _is_coco(path: Path) -> bool:
@@ -60,7 +62,9 @@ class CocoJson(Reader):
         if not found or len(set(found.values())) < len(found):
             raise InputError(root, expected='one COCO file, or one for each of train, val and test',
                              found=', '.join(found) or 'none', remedy='leave these alone in RAW and RAW/annotations')
-        rows, unlabelled, categories = [], [], {}
+        rows: list[_Labelled] = []
+        unlabelled: list[str] = []
+        categories: dict[str, Row] = {}
         for name, split in found.items():
             labelled, rest, known = _read(root, name, split)
             rows += labelled
@@ -77,7 +81,7 @@ class CocoJson(Reader):
                      np.array([len(part) for part in xyxy]), np.array(sizes), source=next(iter(found)),
                      read=tuple(found), unlabelled=tuple(unlabelled))
 
-    def _categories(self, rows: list[dict]) -> list[dict]:
+    def _categories(self, rows: list[Row]) -> list[Row]:
         """A super-class that all classes share is theirs; tools fill the field with all kinds of things."""
         common = {row.get('supercategory') for row in rows}
         word = common.pop() if len(common) == 1 else None
@@ -92,8 +96,8 @@ def _content(path: Path) -> list[list[Any]]:
         content = json_files.read(path)
     except ValueError as error:
         raise InputError(path, expected='COCO JSON', found=str(error), remedy=_REMEDY) from None
-    lists = [content.get(key) if isinstance(content, dict) else None for key in _LISTS]
-    if not all(isinstance(rows, list) for rows in lists):
+    lists = [rows for key in _LISTS if isinstance(content, dict) and isinstance(rows := content.get(key), list)]
+    if len(lists) < len(_LISTS):
         raise InputError(path, expected='lists of ' + ', '.join(_LISTS), found='not all of them', remedy=_REMEDY)
     return lists
 
@@ -112,17 +116,17 @@ def _text(row: Any, key: str, where: str) -> str:
     return value
 
 
-def _read(root: Path, name: str, split: str) -> tuple[list[tuple], list[str], list[dict]]:
+def _read(root: Path, name: str, split: str) -> tuple[list[_Labelled], list[str], list[Row]]:
     """Of one file: rows of (file, class, split, (N, 4) boxes, size); images without a class; categories."""
     path = root / name
     images, annotations, rows = _content(path)
-    categories: dict[int, dict] = {}
+    categories: dict[int, Row] = {}
     for i, row in enumerate(rows):
         where = f'{path}, categories, row {i}'
         _text(row, 'name', where)
         if categories.setdefault(_whole(row, 'id', where), row) is not row:
             raise InputError(where, expected='every category id once', found=str(row['id']), remedy=_REMEDY)
-    pictures: dict[int, dict] = {}
+    pictures: dict[int, Row] = {}
     for i, row in enumerate(images):
         where = f'{path}, images, row {i}'
         official_file(_text(row, 'file_name', where), where, _REMEDY)
@@ -130,23 +134,24 @@ def _read(root: Path, name: str, split: str) -> tuple[list[tuple], list[str], li
             raise InputError(where, expected='every image id once', found=str(row['id']), remedy=_REMEDY)
     found, labels = _annotations(path, annotations, pictures, categories)
     base = _base(root, name, split, next(iter(pictures.values()), {}).get('file_name', ''))
-    labelled, unlabelled = [], []
+    labelled: list[_Labelled] = []
+    unlabelled: list[str] = []
     for i, row in pictures.items():
         file = f'{base}/{row["file_name"]}' if base else row['file_name']
         if i not in labels:
             unlabelled.append(file)
             continue
-        sides = [row.get(side) for side in ('width', 'height')]
-        size = sides if all(type(side) is int and 0 < side < 1 << 20 for side in sides) else (0, 0)
+        width, height = (side if type(side) is int and 0 < side < 1 << 20 else 0
+                         for side in (row.get('width'), row.get('height')))
         labelled.append((file, categories[labels[i]]['name'], split,
-                         boxes.xywh_to_xyxy(found[i]) if found.get(i) else np.empty((0, 4)), tuple(size)))
+                         boxes.xywh_to_xyxy(found[i]) if found.get(i) else np.empty((0, 4)), (width, height)))
     return labelled, unlabelled, list(categories.values())
 
 
-def _annotations(path: Path, rows: list[Any], pictures: dict[int, dict], categories: dict[int, dict]
-                 ) -> tuple[dict[int, list], dict[int, int]]:
+def _annotations(path: Path, rows: list[Any], pictures: dict[int, Row], categories: dict[int, Row]
+                 ) -> tuple[dict[int, list[list[float]]], dict[int, int]]:
     """By image id, its boxes (left, top, width, height) and its category id."""
-    found: dict[int, list] = {}
+    found: dict[int, list[list[float]]] = {}
     labels = {i: _known(row, categories, f'{path}, image {i}') for i, row in pictures.items() if 'category_id' in row}
     for i, row in enumerate(rows):
         where = f'{path}, annotations, row {i}'
@@ -166,7 +171,7 @@ def _annotations(path: Path, rows: list[Any], pictures: dict[int, dict], categor
     return found, labels
 
 
-def _known(row: dict, categories: dict[int, dict], where: str) -> int:
+def _known(row: Row, categories: dict[int, Row], where: str) -> int:
     if (label := _whole(row, 'category_id', where)) not in categories:
         raise InputError(f'{where}, category_id', expected=f'one of the {len(categories)} categories', found=str(label),
                          remedy=_REMEDY)

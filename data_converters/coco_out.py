@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from data_converters.records import Record
+from data_converters.records import Record, Row
 from pipelines.core import boxes, coco, json_files, shards
 
 
-def to_coco(records: list[Record], categories: list[dict]) -> tuple[dict, dict[str, int], list[dict]]:
+def to_coco(records: list[Record], categories: list[Row]) -> tuple[Row, dict[str, int], list[Row]]:
     """COCO instances of one split, built by sahi, with boxes cut at the image's border.
 
     Returns:
@@ -56,7 +56,7 @@ def to_coco(records: list[Record], categories: list[dict]) -> tuple[dict, dict[s
     return content, counts, dropped
 
 
-def read_back(content: dict) -> None:
+def read_back(content: Row) -> None:
     """Let pycocotools index what will be written: it must find all of it."""
     from pycocotools.coco import COCO
 
@@ -70,7 +70,7 @@ def read_back(content: dict) -> None:
         raise RuntimeError(f'pycocotools finds {read} (images, annotations), not the {written} to be written')
 
 
-def write_splits(folder: Path, dataset: str, categories: list[dict], finished: list[Path]) -> None:
+def write_splits(folder: Path, dataset: str, categories: list[Row], finished: list[Path]) -> None:
     """The COCO files, with annotations numbered through; `info` and `licenses`, as other tools expect them."""
     numbers = {split: itertools.count(1) for split in coco.SPLITS}
     with contextlib.ExitStack() as stack:
@@ -87,7 +87,7 @@ def write_splits(folder: Path, dataset: str, categories: list[dict], finished: l
                         append[split](key, row if key == 'images' else f'{{"id": {next(numbers[split])}, {row[1:]}')
 
 
-def table(summary: dict) -> str:
+def table(summary: Row) -> str:
     """The counts of ``summary.json`` and its remarks, as text."""
     columns = ('images', 'boxes', 'boxes_annotated', 'multi_object', 'clipped', 'dropped_boxes', 'quarantined')
     total = {key: sum(counts[key] for counts in summary['splits'].values()) for key in columns}

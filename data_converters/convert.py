@@ -35,7 +35,7 @@ from data_converters import duplicates, evidence, planning, registry, splits
 from data_converters.coco_out import read_back, table, to_coco, write_splits
 from data_converters.planning import Options, Plan
 from data_converters.reader import Reader
-from data_converters.records import Entry
+from data_converters.records import Entry, Record, Row
 from pipelines.core import coco, images, json_files, manifest, quarantine, shards
 from pipelines.core.errors import DamagedError, InputError, command
 
@@ -44,11 +44,12 @@ _ALONE = 30_000  # images, whose headers are read before other processes have st
 _NAME = re.compile(r'[^\W_][\w.-]{0,63}')
 
 
-def _shard(entries: list[Entry], options: Options, root: Path, categories: list[dict], strict: bool) -> dict:
+def _shard(entries: list[Entry], options: Options, root: Path, categories: list[Row], strict: bool) -> Row:
     """By split, the COCO rows (as JSON; annotations without an id) and counts of a few images; and their quarantine."""
-    reader, records = registry.READERS[options.layout], {split: [] for split in coco.SPLITS}
+    reader = registry.READERS[options.layout]
+    records: dict[str, list[Record]] = {split: [] for split in coco.SPLITS}
     folder = root / reader.images
-    damaged: list[dict] = []
+    damaged: list[Row] = []
     for entry in entries:
         try:
             record = reader.record(root, entry, options.annotation_only)
@@ -78,10 +79,11 @@ def _shard(entries: list[Entry], options: Options, root: Path, categories: list[
 def _write(plan: Plan, reader: Reader, finished: list[Path], options: Options, folder: Path) -> None:
     """Put the shards together."""
     categories = plan.categories
-    summary: dict = dict(dataset=options.dataset, layout=options.layout, classes=len(categories),
+    summary: Row = dict(dataset=options.dataset, layout=options.layout, classes=len(categories),
                          splits={split: Counter() for split in coco.SPLITS}, drawn=plan.drawn, boxes=False,
                          dropped=[], rescaled=[], duplicates=len(plan.twice), annotation_only=options.annotation_only)
-    damaged, trained, found = [], np.zeros(len(categories), int), Counter()
+    damaged: list[Row] = []
+    trained, found = np.zeros(len(categories), int), Counter[str]()
     for shard in shards.results(finished):
         for split, part in shard['splits'].items():
             summary['splits'][split].update(part['counts'])
@@ -104,7 +106,7 @@ def _write(plan: Plan, reader: Reader, finished: list[Path], options: Options, f
     print(table(summary), end='')
 
 
-def _check_left(summary: dict, damaged: Sequence[dict], untrained: Sequence[str], folder: Path) -> None:
+def _check_left(summary: Row, damaged: Sequence[Row], untrained: Sequence[str], folder: Path) -> None:
     """What is not damaged still makes a dataset."""
     empty = [split for split, counts in summary['splits'].items() if not counts['images']]
     for lost, expected in ((empty, 'an undamaged image in every split'),

@@ -128,7 +128,8 @@ def _table(path: Path, columns: int, kind: type, expected_ids: NDArray[np.int64]
         kind: of the values: str (one name), int or float.
         expected_ids: the ids that it has to have, sorted.
     """
-    ids, lines, names, numbers, repaired = array('q'), array('q'), [], array('d'), Counter()
+    ids, lines, names, numbers = array('q'), array('q'), [], array('d')
+    repaired: Counter[str] = Counter()
     for line, text in _lines(path, repaired):
         cells = text.strip().split(None, columns if kind is str else -1)  # a name may have blanks
         if not cells:
@@ -169,7 +170,7 @@ def _table(path: Path, columns: int, kind: type, expected_ids: NDArray[np.int64]
     return table
 
 
-def _lines(path: Path, repaired: Counter) -> Iterator[tuple[int, str]]:
+def _lines(path: Path, repaired: Counter[str]) -> Iterator[tuple[int, str]]:
     """Numbered lines of a UTF-8 file; counts a byte order mark and CRLF."""
     try:
         stream = path.open('rb')

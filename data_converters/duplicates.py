@@ -8,9 +8,10 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 from numpy.typing import NDArray
 
-from data_converters.records import Index
+from data_converters.records import Index, Row
 from pipelines.core import fingerprint, json_files
 from pipelines.core.errors import InputError
 
@@ -31,7 +32,8 @@ def exact(root: Path, files: Sequence[str]) -> list[list[int]]:
 
     Sizes tell most apart, the last bytes nearly all others; the rest is read whole.
     """
-    path = lambda i: os.path.join(root, files[i])
+    def path(i: int) -> str:
+        return os.path.join(root, files[i])
 
     def tail(i: int) -> bytes:
         with open(path(i), 'rb') as stream:
@@ -69,7 +71,7 @@ def as_groups(index: Index, sets: Sequence[Sequence[int]]) -> list[str] | None:
     return [top(name) if name else '' for name in names]
 
 
-def crossing(index: Index, splits: NDArray, sets: Sequence[Sequence[int]], kind: str = 'bytes') -> list[dict]:
+def crossing(index: Index, splits: NDArray[np.str_], sets: Sequence[Sequence[int]], kind: str = 'bytes') -> list[Row]:
     """The sets that are in two splits or have two labels, as rows of ``duplicates.json``."""
     rows = []
     for same in sets:
@@ -81,12 +83,12 @@ def crossing(index: Index, splits: NDArray, sets: Sequence[Sequence[int]], kind:
     return rows
 
 
-def _first(rows: Sequence[dict]) -> str:
+def _first(rows: Sequence[Row]) -> str:
     files = ' = '.join(f'{row["file"]} ({row["split"]}, {row["label"]})' for row in rows[0]['files'][:3])
     return f'{len(rows):,}, the first: {files}'
 
 
-def write(folder: Path, rows: Sequence[dict], *, refuse: bool) -> None:
+def write(folder: Path, rows: Sequence[Row], *, refuse: bool) -> None:
     """Write the list.
 
     Args:

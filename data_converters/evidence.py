@@ -43,7 +43,8 @@ def check_pixels(index: Index, root: Path) -> None:
 
 def _leave(xyxy: NDArray[np.float64], image_wh: NDArray[np.int64]) -> NDArray[np.bool_]:
     """(N,) whether a box leaves its image by more than rounding."""
-    return (np.abs(xyxy - boxes.clip(xyxy, image_wh)) > 1).any(axis=1)
+    far: NDArray[np.bool_] = np.abs(xyxy - boxes.clip(xyxy, image_wh)) > 1
+    return np.asarray(far.any(axis=1))
 
 
 def turned_to_view(record: Record, relative: bool) -> Record:
@@ -55,7 +56,7 @@ def turned_to_view(record: Record, relative: bool) -> Record:
     return record._replace(xyxy=boxes.turn(xyxy, stored, record.turned), turned=1)
 
 
-def counted(records: Sequence[Record]) -> Counter:
+def counted(records: Sequence[Record]) -> Counter[str]:
     """What the boxes of some images tell."""
     numbers = [len(record.xyxy) for record in records]
     xyxy = np.concatenate([np.empty((0, 4)), *(record.xyxy for record in records)])
@@ -73,7 +74,7 @@ def counted(records: Sequence[Record]) -> Counter:
         turned_leave=(odd & leaves).sum(), stored_leave=(odd & _leave(xyxy, stored)).sum()).items()})
 
 
-def judged(found: Counter, reader: Reader, where: Path) -> list[str]:
+def judged(found: Counter[str], reader: Reader, where: Path) -> list[str]:
     """What to say of all boxes of a dataset, that stand in the file or folder ``where``.
 
     Raises:
@@ -83,7 +84,10 @@ def judged(found: Counter, reader: Reader, where: Path) -> list[str]:
     count = found['boxes']
     if not count:
         return []
-    share = lambda key: f'{found[key]:,} of {count:,} boxes ({found[key] / count:.1%})'
+
+    def share(key: str) -> str:
+        return f'{found[key]:,} of {count:,} boxes ({found[key] / count:.1%})'
+
     if reader.left_top_size and found['corners'] >= _ALL * count and found['leave'] > _SOME * count:
         raise InputError(where, expected='left, top, width, height', remedy='write width = right - left and height = '
                          'bottom - top', found=f'right and bottom in place of width and height: {share("leave")} leave '

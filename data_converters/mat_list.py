@@ -87,7 +87,7 @@ def _variables(path: Path, names: Sequence[str]) -> tuple[str, dict[str, _Matrix
     order = {b'IM': '<', b'MI': '>'}.get(content[126:128])
     if order is None or struct.unpack(f'{order}H', content[124:126]) != (0x0100,):
         raise ValueError('no MATLAB file of version 5 to 7.2')
-    room, variables = max(RATIO * len(content), 1 << 20), {}
+    room, variables = max(RATIO * len(content), 1 << 20), dict[str, _Matrix]()
     for kind, part in _elements(memoryview(content)[128:], order):
         if kind == _COMPRESSED:
             part = _unpacked(part, room)
@@ -95,10 +95,10 @@ def _variables(path: Path, names: Sequence[str]) -> tuple[str, dict[str, _Matrix
             kind, part = next(_elements(part, order), (0, part))
         if kind != _MATRIX:
             raise ValueError(f'an element of type {kind} in place of a variable')
-        name, *matrix = _matrix(part, order)
+        name, flags, shape, elements = _matrix(part, order)
         if name in variables:
             raise ValueError(f'{name} twice')
-        variables[name] = matrix
+        variables[name] = flags, shape, elements
     if missing := set(names) - set(variables):
         raise ValueError(f'no {" and no ".join(sorted(missing))}')
     return order, variables
@@ -172,7 +172,7 @@ def _numbers(name: str, flags: int, shape: tuple[int, ...], elements: Iterator[t
     kind, data = next(elements, (0, memoryview(b'')))
     if flags & 0xFF not in _NUMBERS or flags & _COMPLEX or kind not in _DTYPES:
         raise ValueError(f'{name} of class {flags & 0xFF}, not real numbers')
-    values = np.frombuffer(data, np.dtype(_DTYPES[kind]).newbyteorder(order))
+    values = np.frombuffer(data, np.dtype(f'{order}{_DTYPES[kind]}'))
     if len(values) != math.prod(shape):
         raise ValueError(f'{len(values)} numbers in {name} of shape {shape}')
-    return values.tolist()
+    return [float(value) for value in values]

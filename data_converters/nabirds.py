@@ -23,9 +23,9 @@ _TABLES = ('images.txt', 'bounding_boxes.txt', 'image_class_labels.txt', 'train_
 _CLASSES = 'classes.txt'
 
 
-def _table(path: Path, columns: int, kind: Callable[[str], Any], remedy: str = _AGAIN) -> dict[str, list]:
+def _table(path: Path, columns: int, kind: Callable[[str], Any], remedy: str = _AGAIN) -> dict[str, list[Any]]:
     """By the word that a row begins with, its values; a row of one column may have blanks in it."""
-    found: dict[str, list] = {}
+    found: dict[str, list[Any]] = {}
     for where, line in lines(path, remedy):
         key, *cells = line.split(None, columns if columns == 1 else -1)
         try:

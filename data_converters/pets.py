@@ -36,7 +36,8 @@ class Pets(Reader):
         return (raw / _LISTS['train']).is_file() and (raw / _TRIMAPS).is_dir()
 
     def index(self, root: Path, annotation_only: bool = False) -> Index:
-        rows, breed_of = [], {}
+        rows: list[tuple[str, str, str]] = []
+        breed_of: dict[str, str] = {}
         for split, name in _LISTS.items():
             for where, line in lines(root / name, _AGAIN):
                 if line.startswith('#'):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from data_converters import duplicates, evidence, listing, splits
 from data_converters.reader import Reader
-from data_converters.records import Index
+from data_converters.records import Index, Row
 from pipelines.core.errors import InputError
 from pipelines.core.fingerprint import Listed
 
@@ -41,10 +41,10 @@ class Plan:
     index: Index
     splits: NDArray[np.str_]
     drawn: list[str]
-    twice: list[dict]
+    twice: list[Row]
 
     @property
-    def categories(self) -> list[dict]:
+    def categories(self) -> list[Row]:
         return [dict(id=number, **row) for number, row in enumerate(self.index.categories, start=1)]
 
 

@@ -55,7 +55,7 @@ class Reader(Protocol):
 
     def unpack(self, archives: dict[str, Path], into: Path) -> Path:
         """Unpack the archives that `locate` found; the folder that `index` reads."""
-        raise NotImplementedError
+        raise ValueError(f'{self.layout} is not read from archives')
 
     def annotations(self, root: Path, index: Index) -> dict[str, list[str]]:
         """By folder, relative to ``root``, the files of single images that `index` or `record` read."""

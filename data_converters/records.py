@@ -4,7 +4,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from pipelines.core import boxes, images, names
 from pipelines.core.errors import InputError
 
 Box = tuple[float, float, float, float]
+Row = dict[str, Any]  # of JSON
 
 
 class Entry(NamedTuple):
@@ -57,7 +58,7 @@ class Index:
         read: the lists and annotations themselves, relative to RAW.
         unlabelled: images that the lists name without a class.
     """
-    categories: list[dict]
+    categories: list[Row]
     ids: NDArray[np.int64]
     files: list[str]
     labels: NDArray[np.int64]
@@ -74,7 +75,7 @@ class Index:
 
     @property
     def test(self) -> NDArray[np.bool_]:
-        return self.split == 'test'
+        return np.equal(self.split, 'test')
 
     def entries(self, split: NDArray[np.str_]) -> Iterator[Entry]:
         """One entry per image; ``split`` is (N,) of train, val and test."""

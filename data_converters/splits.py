@@ -87,7 +87,7 @@ def drawn_groups(labels: NDArray[np.int64], groups: Sequence[str], pool: NDArray
     sizes = {group: Counter(labels[members[group]].tolist()) for group in shuffled}
     total = Counter(labels[pool].tolist())
     of_class = {label: [group for group in shuffled if sizes[group][label]] for label in sorted(total)}
-    taken: Counter = Counter()
+    taken: Counter[int] = Counter()
     chosen: dict[str, None] = {}
     for label, mine in sorted(of_class.items(), key=lambda row: (len(row[1]), row[0])):
         wanted = max(1, round(share * total[label]))

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data_converters import annotation_xml, archives, mat_list
 from data_converters.reader import Reader
@@ -132,7 +133,8 @@ def _read_list(path: Path) -> list[tuple[str, int]]:
         where = f'{path}, row {number}'
         if not (abs(label) < 1e9 and label == int(label)):
             raise InputError(where, expected='whole numbers as labels', found=str(label), remedy=_AGAIN)
-        folder, slash, name = official_file(file or '', where).partition('/')
+        file = official_file(file or '', where)
+        folder, slash, name = file.partition('/')
         if not slash or '/' in name or not all(folder.partition('-')):
             raise InputError(where, expected='<wnid>-<breed>/<image>', found=file, remedy=_AGAIN)
         if rows.setdefault(file, number) != number:
@@ -156,7 +158,7 @@ def _folders_in_order(rows: Iterable[tuple[str, int]], lists: Path) -> list[str]
     return [folder_of[label] for label in sorted(folder_of)]
 
 
-def _read_xml(path: str) -> tuple[np.ndarray, tuple[int, int]]:
+def _read_xml(path: str) -> tuple[NDArray[np.float64], tuple[int, int]]:
     """(N, 4) boxes, xyxy and half-open, and the image's width and height."""
     tree = annotation_xml.tree(path, _AGAIN)
     objects = tree.findall('object')

@@ -27,6 +27,8 @@ from pipelines.core.errors import InputError
 _TABLES = ('metadata.csv', 'metadata.jsonl')
 _COLUMNS = ('file_name', 'label', 'split', 'group', 'bbox')
 _REMEDY = 'correct the table'
+_Rows = dict[str, tuple[str, str, str]]  # by file: label, split, group
+_Boxes = dict[str, list[list[float]]]  # by file: left, top, width, height
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -116,8 +118,8 @@ class Table(Reader):
         if not tables or sum('/' not in name for name in tables) > 1:
             raise InputError(root, expected='a metadata.csv or a metadata.jsonl', remedy='leave one of the two',
                              found=' and '.join(tables) or 'neither, nor in train, val, test')
-        rows: dict[str, tuple[str, str, str]] = {}  # by file: label, split, group
-        found: dict[str, list[list[float]]] = {}
+        rows: _Rows = {}
+        found: _Boxes = {}
         for name, folder_split in tables.items():
             read = _csv_rows if name.endswith('.csv') else _json_rows
             for number, (where, row) in enumerate(read(root / name)):
@@ -128,7 +130,7 @@ class Table(Reader):
             raise InputError(root / next(iter(tables)), expected='rows', found='none', remedy=_REMEDY)
         return self._built(rows, found, tuple(tables))
 
-    def _add(self, rows: dict, found: dict, folder: str, split: str, where: str, row: dict[str, Any]) -> None:
+    def _add(self, rows: _Rows, found: _Boxes, folder: str, split: str, where: str, row: dict[str, Any]) -> None:
         """One row; a second one of an image may add a box."""
         file = official_file(_word(row, 'file_name', where), where, _REMEDY)
         file = f'{folder}/{file}' if folder else file
@@ -145,7 +147,7 @@ class Table(Reader):
                              f'{", ".join(filter(None, first))}', remedy=_REMEDY)
         found.setdefault(file, []).extend(bboxes)
 
-    def _built(self, rows: dict, found: dict, read: tuple[str, ...]) -> Index:
+    def _built(self, rows: _Rows, found: _Boxes, read: tuple[str, ...]) -> Index:
         names, split, groups = zip(*rows.values())
         categories, labels = classes.labelled(names, read[0], self.species)
         every = [box for bboxes in found.values() for box in bboxes]

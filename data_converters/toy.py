@@ -25,6 +25,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data_converters import toy_animals
 from data_converters.toy_drawing import Part, rasterise, scenery
@@ -41,7 +42,7 @@ class Picture:
     number: int
     train: bool
     size: tuple[int, int]
-    boxes: np.ndarray
+    boxes: NDArray[np.int64]
     jpeg: bytes
 
 
@@ -72,10 +73,11 @@ def draw(kind: int, number: int, train: bool, draw_animal: Callable[[np.random.G
     return Picture(kind, number, train, (width, height), np.array(boxes), images.encode_jpeg(pixels, 90))
 
 
-def _light(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _light(pixels: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Exposure, colour cast and sensor noise of the whole picture."""
     cast = rng.uniform(0.72, 1.15) * rng.uniform(0.94, 1.06, 3)
-    return (pixels * cast + rng.normal(0, 3, pixels.shape)).clip(0, 255).astype(np.uint8)
+    lit: NDArray[np.float64] = pixels * cast + rng.normal(0, 3, pixels.shape)
+    return lit.clip(0, 255).astype(np.uint8)
 
 
 _XML = """<annotation>
@@ -109,7 +111,7 @@ _OBJECT = """\t<object>
 def _write_mat(path: Path, files: list[str], labels: list[int]) -> None:
     from scipy.io import savemat
 
-    def column(rows: list) -> np.ndarray:
+    def column(rows: list[str]) -> NDArray[np.object_]:
         cells = np.empty((len(rows), 1), object)
         cells[:, 0] = rows
         return cells
@@ -183,14 +185,14 @@ def toy(dataset: str, out: Path, *, seed: int = 0, classes: int = 6, train: int 
             raise InputError(option, expected=f'{low} to {high}', found=str(value),
                              remedy='choose a number in that range')
     dogs = dataset == 'toy-dogs'
-    kinds = toy_animals.DOGS if dogs else toy_animals.BIRDS
-    draw_animal = toy_animals.draw_dog if dogs else toy_animals.draw_bird
+    drawing = ([partial(toy_animals.draw_dog, kind) for kind in toy_animals.DOGS] if dogs else
+               [partial(toy_animals.draw_bird, kind) for kind in toy_animals.BIRDS])
 
     def build(folder: Path) -> None:
         from tqdm import tqdm
 
         jobs = [(kind, number) for kind in range(classes) for number in range(train + test)]
-        pictures = [draw(kind, number, number < train, partial(draw_animal, kinds[kind]), seed=seed,
+        pictures = [draw(kind, number, number < train, drawing[kind], seed=seed,
                          two=dogs and (number + kind) % 7 == 3)
                     for kind, number in tqdm(jobs, desc='drawing', unit='image')]
         (write_dogs if dogs else _write_birds)(pictures, folder)

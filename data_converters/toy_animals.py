@@ -2,11 +2,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from data_converters.toy_drawing import Colour, Part, ellipse, limb, place, shade, turn
+from data_converters.toy_drawing import Colour, Part, Points, ellipse, limb, place, shade, turn
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ BIRDS = (
     Bird('Widow_finch', 'cone', 'none', 0, 'long'),
 )
 
+Raise = Callable[[Points], Points]  # points of a trunk that lies -> of one as the dog holds it
 _COATS = ((214, 176, 120), (176, 112, 62), (232, 222, 204), (120, 84, 58), (150, 146, 144), (196, 146, 84))
 _PLUMAGES = ((176, 92, 66), (92, 122, 164), (198, 166, 84), (122, 132, 92), (142, 136, 132), (116, 88, 74))
 _DARK, _LIGHT = (44, 36, 34), (244, 240, 230)
@@ -58,7 +60,8 @@ _DARK, _LIGHT = (44, 36, 34), (244, 240, 230)
 
 def _colours(rng: np.random.Generator, palette: tuple[Colour, ...]) -> tuple[Colour, Colour]:
     """A base colour and one for markings, dark or light, whichever stands out."""
-    base = tuple(int(c) for c in np.array(palette[rng.integers(len(palette))]) + rng.uniform(-16, 16))
+    red, green, blue = (int(c) for c in np.array(palette[rng.integers(len(palette))]) + rng.uniform(-16, 16))
+    base = red, green, blue
     return shade(base, 1.0), _DARK if sum(base) > 390 or (sum(base) > 300 and rng.random() < 0.5) else _LIGHT
 
 
@@ -70,7 +73,7 @@ def draw_dog(breed: Dog, rng: np.random.Generator) -> list[Part]:
     back = -leg - 0.16
     lean = -38.0 if pose == 'sit' else rng.uniform(-4, 4)
 
-    def body(points: np.ndarray) -> np.ndarray:
+    def body(points: Points) -> Points:
         """Raise the trunk about the hips when the dog sits."""
         return turn(points + (0, leg * 0.5 if pose == 'sit' else 0), lean, (-0.38, back + 0.1))
 
@@ -102,14 +105,14 @@ def draw_dog(breed: Dog, rng: np.random.Generator) -> list[Part]:
     return place(parts + _dog_head(breed, pose, body, back, rng, base, marking), rng, 7)
 
 
-def _dog_head(breed: Dog, pose: str, body, back: float, rng: np.random.Generator, base: Colour,
+def _dog_head(breed: Dog, pose: str, body: Raise, back: float, rng: np.random.Generator, base: Colour,
               marking: Colour) -> list[Part]:
     neck = body(np.array([[0.36, back - 0.06]]))[0]
     rise = math.radians({'sniff': rng.uniform(25, 45), 'sit': -62}.get(pose, rng.uniform(-62, -38)))
     head = neck + np.array([math.cos(rise), math.sin(rise)]) * 0.38
     x, y = head
     tilt = rng.uniform(20, 45) if pose == 'sniff' else rng.uniform(-12, 16)
-    bib = [ellipse(*(neck + (0.08, 0.1)), 0.13, 0.2, 20)] if breed.coat == 'bib' else []
+    bib = [ellipse(neck[0] + 0.08, neck[1] + 0.1, 0.13, 0.2, 20)] if breed.coat == 'bib' else []
     skull = [Part(limb([tuple(neck), tuple((neck + head) / 2), (x, y)], [0.3, 0.25, 0.22]), base)]
     skull += [Part(shape, marking, marking=True) for shape in bib]
     skull += [Part(turn(shape, tilt, (x, y)), base) for shape in (
@@ -127,21 +130,22 @@ def _dog_head(breed: Dog, pose: str, body, back: float, rng: np.random.Generator
     return skull + [Part(turn(shape, tilt, (x, y)), colour, coat=False) for shape, colour in details]
 
 
-def _tail(kind: str, body, back: float, rng: np.random.Generator, base: Colour) -> list[Part]:
+def _tail(kind: str, body: Raise, back: float, rng: np.random.Generator, base: Colour) -> list[Part]:
     x, y, lift = -0.46, back - 0.06, rng.uniform(-12, 12)
     if kind == 'curled':
         t = np.radians(np.linspace(120, -210, 12))
-        path, widths = np.stack([x + 0.02 + 0.13 * np.cos(t), y - 0.13 + 0.13 * np.sin(t)], axis=1), [0.1] * 12
+        curl = np.stack([x + 0.02 + 0.13 * np.cos(t), y - 0.13 + 0.13 * np.sin(t)], axis=1)
+        path, widths = [(float(px), float(py)) for px, py in curl], [0.1] * 12
     elif kind == 'sabre':
         path, widths = [(x, y), (x - 0.14, y - 0.1), (x - 0.24, y - 0.26), (x - 0.27, y - 0.42)], [.09, .07, .05, .03]
     elif kind == 'brush':
         path, widths = [(x, y), (x - 0.15, y + 0.0), (x - 0.3, y + 0.02), (x - 0.46, y - 0.02)], [0.1, 0.22, 0.26, 0.1]
     else:
         path, widths = [(x + 0.04, y), (x - 0.03, y - 0.05), (x - 0.09, y - 0.1)], [0.11, 0.1, 0.08]
-    return [Part(body(turn(limb([tuple(p) for p in path], widths), lift, (x, y))), shade(base, 0.86))]
+    return [Part(body(turn(limb(path, widths), lift, (x, y))), shade(base, 0.86))]
 
 
-def _coat(kind: str, back: float, rng: np.random.Generator) -> list[np.ndarray]:
+def _coat(kind: str, back: float, rng: np.random.Generator) -> list[Points]:
     """Outlines of the markings on the trunk; none for a plain coat or a bib."""
     if kind == 'saddle':
         return [ellipse(rng.uniform(-0.1, 0), back - 0.15, 0.4, 0.19)]
@@ -185,18 +189,18 @@ def draw_bird(species: Bird, rng: np.random.Generator) -> list[Part]:
     return place(parts + _bird_head(species, x, y, rng, base), rng, 6)
 
 
-def _inside(bar: np.ndarray, wing: np.ndarray) -> np.ndarray:
+def _inside(bar: Points, wing: Points) -> Points:
     """Keep a bar's corners within the wing's extent, so that it does not run on over the body."""
     return np.clip(bar, wing.min(axis=0), wing.max(axis=0))
 
 
-def _wing(*, up: bool) -> np.ndarray:
+def _wing(*, up: bool) -> Points:
     if up:
         return np.array([(0.22, -0.05), (0.2, -0.3), (0.05, -0.62), (-0.25, -0.74), (-0.3, -0.45), (-0.28, -0.08)])
     return np.concatenate([ellipse(-0.02, -0.03, 0.25, 0.17)[14:], [(0.2, 0.06), (-0.1, 0.15), (-0.52, 0.1)]])
 
 
-def _bird_tail(kind: str) -> list[np.ndarray]:
+def _bird_tail(kind: str) -> list[Points]:
     if kind == 'long':
         return [limb([(-0.3, 0.02), (-0.65, 0.05), (-1.05, 0.1)], [0.14, 0.12, 0.1])]
     if kind == 'forked':

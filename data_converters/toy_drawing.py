@@ -10,6 +10,7 @@ from PIL import Image, ImageChops, ImageDraw
 
 SUPERSAMPLING = 3
 Colour = tuple[int, int, int]
+Points = NDArray[np.float64]  # (N, 2)
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,14 @@ def limb(path: list[tuple[float, float]], widths: list[float]) -> NDArray[np.flo
 def turn(points: NDArray[np.float64], degrees: float, about: tuple[float, float] = (0, 0)) -> NDArray[np.float64]:
     """Turn (N, 2) points clockwise about a point."""
     c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    return (points - about) @ np.array([[c, s], [-s, c]]) + about
+    turned: Points = (points - about) @ np.array([[c, s], [-s, c]]) + about
+    return turned
 
 
 def shade(colour: Colour, factor: float) -> Colour:
     """Darker (factor below 1) or lighter."""
-    return tuple(int(min(max(channel * factor, 0), 255)) for channel in colour)
+    red, green, blue = (int(min(max(channel * factor, 0), 255)) for channel in colour)
+    return red, green, blue
 
 
 def place(parts: list[Part], rng: np.random.Generator, degrees: float) -> list[Part]:
@@ -125,8 +128,8 @@ def _clutter(picture: Image.Image, rng: np.random.Generator, width: int, height:
     x, y = rng.uniform(0, width), rng.uniform(0.2, 1.0) * height
     r = rng.uniform(0.02, 0.09) * width
     kind = rng.integers(5)
-    colour = tuple(int(c) for c in rng.choice([(92, 78, 62), (140, 132, 120), (70, 96, 48), (184, 150, 104),
-                                               (60, 56, 54), (206, 200, 188), (150, 84, 60)]))
+    red, green, blue = map(int, rng.choice([(92, 78, 62), (140, 132, 120), (70, 96, 48), (184, 150, 104),
+                                            (60, 56, 54), (206, 200, 188), (150, 84, 60)]))
     if kind == 0:
         shapes = [limb([(x, y), (x, y - r * 1.5), (x, y - r * 3)], [r * 0.4] * 3)]
     elif kind == 1:
@@ -139,7 +142,7 @@ def _clutter(picture: Image.Image, rng: np.random.Generator, width: int, height:
     else:
         shapes = [turn(np.array([(x - r, y - r * .6), (x + r, y - r * .6), (x + r, y + r * .6), (x - r, y + r * .6)]),
                        rng.uniform(-30, 30), (x, y))]
-    parts = [Part(shape, shade(colour, rng.uniform(0.85, 1.1))) for shape in shapes]
+    parts = [Part(shape, shade((red, green, blue), rng.uniform(0.85, 1.1))) for shape in shapes]
     thing, mask = rasterise(parts, 1.0, rng)
     low = np.concatenate(shapes).min(axis=0)
     picture.paste(thing, (int(low[0]), int(low[1])), mask)

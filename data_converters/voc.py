@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data_converters import annotation_xml, classes, listing
 from data_converters.reader import Reader
@@ -43,7 +44,7 @@ def _annotation(path: str) -> tuple[set[str], list[Box], tuple[int, int]]:
             size)
 
 
-def _as_edges(found: list[_Picture]) -> np.ndarray:
+def _as_edges(found: list[_Picture]) -> NDArray[np.float64]:
     """(M, 4) half-open boxes of all images, from 0 on."""
     every = np.array([box for picture in found for box in picture.boxes], float).reshape(-1, 4)
     if len(every) and (every == every.round()).all() and every[:, :2].min() >= 1:

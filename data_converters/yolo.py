@@ -140,10 +140,10 @@ class Yolo(Reader):
             raise InputError(root, expected='images with label files', found='none', remedy='put images/x.jpg beside '
                              'labels/x.txt')
         self._check_orphans(root, {row[4] for row in rows} | {_label_file(file) for file in unlabelled})
-        files, labels, split, found, sources = zip(*rows)
+        files, label, splits, shares, sources = zip(*rows)
         return Index(classes.categories(names, self.species), np.arange(1, len(rows) + 1), list(files),
-                     np.array(labels), np.array(split, '<U5'), np.array([box for part in found for box in part]),
-                     np.array([len(part) for part in found]), np.ones((len(rows), 2), int), sources=list(sources),
+                     np.array(label), np.array(splits, '<U5'), np.array([box for part in shares for box in part]),
+                     np.array([len(part) for part in shares]), np.ones((len(rows), 2), int), sources=list(sources),
                      read=(source, *(f'{name}.txt' for name in NAMES if (root / f'{name}.txt').is_file())),
                      unlabelled=tuple(unlabelled))
 

@@ -1,6 +1,6 @@
 """Readers of people's own data on any bytes: a result or an InputError that names a file, and nothing else.
 
-hypothesis edits the lists and annotations of a good dataset; ``FGIC_COUNTS=full`` runs 1,000 examples for each.
+hypothesis edits the lists and annotations of a good dataset; ``FGIC_COUNTS=full`` runs 250 examples for each.
 """
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests import layouts
 from tests.hostile import EDITS, FULL, edited
 
 ALL = layouts.GIVEN | layouts.WITHOUT_VAL
-EXAMPLES = 1000 if FULL else 12
+EXAMPLES = 250 if FULL else 12
 IMAGES = ('.jpg', '.jpeg')
 TEXTS = ('metadata.csv', 'metadata.jsonl', 'COCO', 'COCO, Roboflow', 'YOLO', 'YOLO, darknet', 'VOC', 'VOC, CVAT',
          'NABirds', 'aircraft', 'cars', 'pets')
