@@ -124,25 +124,32 @@ def model(root: Path, name: str, losses: tuple[str, ...], score: str | None, see
     _manifest(folder, name.split('/')[0], seed=seed)
 
 
-def classify(root: Path, classes: list[str] = BREEDS, count: int = 120) -> dict:
+def _predictions(rng: np.random.Generator, classes: list[str], count: int, skill: float, ease: np.ndarray) -> dict:
+    """What one training predicts of ``count`` images, all rows finding the same ones easy."""
+    labels = np.arange(count) % len(classes)
+    logits = ease[:count] + 0.7 * rng.normal(size=(count, len(classes)))
+    logits[np.arange(count), labels] += 2 * skill
+    scores = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    return dict(classes=classes, image_id=list(range(count)), label=labels.tolist(), scores=scores.round(5).tolist())
+
+
+def classify(root: Path, classes: list[str] = BREEDS, count: int = 120, *, seeds: tuple[int, ...] = SEEDS,
+             tested: bool = True) -> dict:
     """Scores are drawn so that rows differ by skill on the same images; everything else is counted from them."""
     rng = np.random.default_rng(4)
-    labels = np.arange(count) % len(classes)
-    ease, results = rng.normal(size=(count, len(classes))), {}
+    ease, test, val = rng.normal(size=(count, len(classes))), {}, {}
     for name, (_, train_images, skill) in ROWS.items():
-        results[name] = {}
-        for seed in SEEDS:
-            logits = ease + 0.7 * rng.normal(size=(count, len(classes)))
-            logits[np.arange(count), labels] += 2 * skill
-            scores = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
-            results[name][seed] = dict(classes=classes, image_id=list(range(count)), label=labels.tolist(),
-                                       scores=scores.round(5).tolist(), best_epoch=seed + 3, train_images=train_images)
+        for seed in seeds:
+            for results, number in ((test, count), (val, count // 2)):
+                results.setdefault(name, {})[seed] = dict(_predictions(rng, classes, number, skill, ease),
+                                                          best_epoch=seed + 3, train_images=train_images)
             model(root, f'classify/{name}-seed{seed}', ('loss',), 'val/accuracy/top1', seed)
-    rows = [comparison.Row(name, title, f'mm_configs/classify/{name}.py', ('square',) if name == 'scratch' else ())
+    parents = {'scratch': ('square',), 'synth': ('square',), 'square': ('margin',)}
+    rows = [comparison.Row(name, title, f'mm_configs/classify/{name}.py', parents.get(name, ()))
             for name, (title, _, _) in ROWS.items()]
-    table = comparison.tabulate(rows, results)
+    table = comparison.tabulate(rows, test if tested else None, val, family=9, reads=24 if tested else None)
     _json(root / 'classify/table.json', table)
-    _manifest(root / 'classify', 'classify', rows=list(ROWS), seeds=list(SEEDS))
+    _manifest(root / 'classify', 'classify', rows=list(ROWS), seeds=list(seeds))
     return table
 
 

@@ -54,22 +54,50 @@ def test_table_shows_the_numbers_of_table_json(page, table):
     assert [row[0] for row in rows] == [row['title'] for row in table['rows']]
     for shown, row in zip(rows, table['rows']):
         assert shown[1] == str(row['train_images'])
-        assert numbers(shown[2]) == rounded(row['top1'], *row['top1_interval'])
-        assert numbers(shown[3]) == rounded(row['top5'])
-        assert numbers(shown[4]) == rounded(row['macro_f1'], *row['macro_f1_interval'])
-        if row['difference']:
-            assert numbers(shown[5]) == rounded(row['difference']['value'], *row['difference']['interval_holm'])
-            assert shown[6] == tables.p_value(row['difference']['p_holm'])
-            assert shown[7].split(' ', 1)[1].startswith(row['difference']['verdict'])
-        else:
-            assert (row['name'], shown[5:]) == ('full', ['–', '–', 'reference'])
-    assert {row['difference']['verdict'] for row in table['rows'][1:]} == {'better', 'worse', 'no gain shown'}
+        assert numbers(shown[2]) == rounded(row['val']['top1'], *row['val']['top1_interval'])
+        assert numbers(shown[3]) == rounded(row['top1'], *row['top1_interval'])
+        assert numbers(shown[4]) == rounded(row['top5'])
+        assert numbers(shown[5]) == rounded(row['balanced_accuracy'], *row['balanced_accuracy_interval'])
+        assert numbers(shown[6]) == rounded(row['macro_f1'], *row['macro_f1_interval'])
+
+
+def test_every_comparison_is_shown_with_its_verdict(page, table):
+    titles = {row['name']: row['title'] for row in table['rows']}
+    changes, others = [rows[1:] for rows in page.tables.values() if rows[0][:2] == ['row', 'against']]
+    wanted = [row['change'] for row in table['rows'] if row['change']]
+    assert [(one['row'], one['reference']) for one in wanted] == [('box', 'full'), ('synth', 'square'),
+                                                                  ('scratch', 'square')]
+    pairs = {(row['row'], row['reference']) for row in wanted}
+    rest = [row['difference'] for row in table['rows'][1:] if (row['name'], 'full') not in pairs]
+    for shown, one in zip([*changes, *others], [*wanted, *rest], strict=True):
+        assert shown[:2] == [titles[one['row']], titles[one['reference']]]
+        assert numbers(shown[2]) == rounded(one['value'], *one['interval_holm'])
+        assert shown[3] == tables.p_value(one['p_holm'])
+        assert shown[4].split(' ', 1)[1].startswith(one['verdict'])
+    assert {one['verdict'] for one in wanted} == {'better', 'worse', 'no gain shown'}
+    assert 'Not compared: square crops with margin, as no row of this table is called margin.' in page.text
+    assert 'read 24 times by trained models' in page.text and 'for 9 comparisons' in page.text
 
 
 def test_headline_names_what_helped(page, table):
-    box = table['rows'][1]
-    assert f'Box crops: {words.points(box["difference"]["value"])} points over full images' in page.text
-    assert '1 of 4 changes helped. No gain shown: square crops (' in page.text
+    box, square = table['rows'][1:3]
+    assert f'Box crops: {words.points(box["change"]["value"])} points over full images' in page.text
+    assert f'Best on val is box crops: {words.percent(box["top1"])} % on test (' in page.text
+    assert '1 of 3 changes helped, each against the row that it is a change of. Better: box crops (' in page.text
+    assert 'No gain shown: square crops + synthetic against square crops (' in page.text
+    assert square['change'] is None
+
+
+def test_one_seed_and_a_test_split_that_stays_shut_are_said(tmp_path):
+    for name, more, said in (('one', dict(seeds=(0,)), ['One seed gives no verdict: train more', 'one seed: no verdict',
+                                                        'No verdict with one seed: box crops (']),
+                             ('shut', dict(tested=False), ['Test has not been read: every figure here is of val.',
+                                                           'Top-1 on val'])):
+        fake_work.classify(tmp_path / name, **more)
+        report.report(tmp_path / name, tmp_path / name / 'report')
+        text = Page((tmp_path / name / 'report/index.html').read_text(encoding='utf-8')).text
+        assert all(words in text for words in said), text
+    assert 'test images' not in text and 'ever made on this test split' not in text
 
 
 def test_confused_pairs_are_those_of_the_matrix(page, table):
@@ -149,7 +177,7 @@ def test_one_stage_is_enough(tmp_path, ran):
 
 
 @pytest.mark.parametrize(('path', 'content', 'said'), [
-    ('classify/table.json', '{"classes": []}', 'found no seeds, reference, rows'),
+    ('classify/table.json', '{"classes": []}', 'found no seeds, reference, headline'),
     ('detect/metrics.json', '{"config', 'expected JSON'),
     ('models/detect/x/metrics.jsonl', '{"step": 1}\n{"st', 'metrics.jsonl:2: expected a JSON object')])
 def test_damaged_result_is_named(work, tmp_path, capsys, path, content, said):

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
 from textwrap import fill
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from pipelines.reporting import verdicts
 from pipelines.reporting.found import Model
 from pipelines.reporting.words import MARKS, points
 
@@ -70,41 +71,54 @@ def svg(figure: Figure, description: str, *, shrink: bool = True) -> Markup:
 
 
 def forest(table: Mapping) -> Markup:
-    """Top-1 of every row with its interval, and beside it the difference to the reference: the answer at a glance."""
+    """Top-1 of every row with its interval, and beside it what its change brings: the answer at a glance."""
     import matplotlib.pyplot as plt
 
     rows, reference = table['rows'], next(row for row in table['rows'] if row['name'] == table['reference'])
-    chance = 1 / len(table['classes'])
     with style('forest'):
-        figure, (left, right) = plt.subplots(1, 2, figsize=(10.4, 1.3 + 0.42 * len(rows)), sharey=True,
+        figure, (left, right) = plt.subplots(1, 2, figsize=(_WIDTH, 1.3 + 0.5 * len(rows)), sharey=True,
                                              width_ratios=(1, 1.15))
         for y, row in enumerate(rows):
-            difference = row['difference']
-            colour = VERDICT_COLOURS[difference['verdict']] if difference else LINE
-            left.plot([100 * value for value in row['top1_interval']], [y, y], color=colour, lw=2.5)
-            left.plot(100 * row['top1'], y, 'o', color=colour, ms=7)
+            colour = VERDICT_COLOURS[row['change']['verdict']] if row['change'] else TEXT
+            _mean(left, y, row['top1'], row['top1_interval'], colour)
             for run in row['runs'].values():
                 left.plot(100 * run['top1'], y + 0.22, '|', color=_GREY, ms=5)
-            if difference:
-                right.plot([100 * end for end in difference['interval_holm'] or ()],
-                           [y] * len(difference['interval_holm'] or ()), color=colour, lw=2.5)
-                right.plot(100 * difference['value'], y, 'o', color=colour, ms=7)
-                words = f'{MARKS[difference["verdict"]]} {points(difference["value"])}  {difference["verdict"]}'
-            else:
-                words = 'reference'
-            right.text(1.02, y, words, transform=right.get_yaxis_transform(), va='center', color=colour)
-        left.axvline(100 * reference['top1'], color=LINE, lw=1, ls=':')
-        left.axvline(100 * chance, color=_GREY, lw=1, ls='--')
-        left.text(100 * chance, -0.62, ' chance', color=_GREY, fontsize=8, va='center')
-        right.axvline(0, color=LINE, lw=1, ls=':')
+            if row['val'] and table['split'] == 'test':
+                left.plot(100 * row['val']['top1'], y, 'D', mec=colour, mfc='none', ms=6)
+            if row['change']:
+                _mean(right, y, row['change']['value'], row['change']['interval_holm'], colour)
+            right.text(1.02, y, _said(table, row), transform=right.get_yaxis_transform(), va='center', color=colour)
+        chance = 100 / len(table['classes'])
+        left.axvline(100 * reference['top1'], color=TEXT, lw=1, ls=':')
+        left.axvline(chance, color=_GREY, lw=1, ls='--')
+        left.text(chance, -0.62, ' chance', color=_GREY, fontsize=8, va='center')
+        right.axvline(0, color=TEXT, lw=1, ls=':')
         left.set(xlim=(0, 100), yticks=range(len(rows)), yticklabels=[fill(row['title'], 30) for row in rows],
                  ylim=(len(rows) - 0.5, -0.8), title=f'Top-1 on {table["split"]}, %')
-        right.set(title='Difference to the reference, points')
+        right.set(title='What the change brings, points')
         for axis in (left, right):
             axis.grid(axis='x')
             axis.tick_params(axis='y', length=0)
             axis.spines['left'].set_visible(False)
-        return svg(figure, 'Top-1 accuracy of every row with its 95 % interval, and the difference to the reference')
+        return svg(figure, 'Top-1 accuracy of every row with its 95 % interval, and what each change brings')
+
+
+def _mean(axis: Axes, y: int, value: float, interval: Sequence[float] | None, colour: str) -> None:
+    """A share as a dot, its interval, where there is one, as a line."""
+    if interval:
+        axis.plot([100 * end for end in interval], [y, y], color=colour, lw=2.5)
+    axis.plot(100 * value, y, 'o', color=colour, ms=7)
+
+
+def _said(table: Mapping, row: Mapping) -> str:
+    """The verdict beside a row, and what it is against where that is not the first row."""
+    change = row['change']
+    if not change:
+        return 'reference' if row['name'] == table['reference'] else 'what it changes is not in the table'
+    words = f'{MARKS[change["verdict"]]} {points(change["value"])}  {change["verdict"]}'
+    if change['reference'] != table['reference']:
+        words += '\n' + fill(f'against {verdicts.titles(table)[change["reference"]]}', 34)
+    return words
 
 
 def _series(model: Model, key: str) -> tuple[list[int], list[float]]:

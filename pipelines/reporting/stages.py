@@ -24,5 +24,6 @@ SYNTH = _result('synth', '--crops WORK/crop', (
     'config', 'iterations', 'images_per_class', 'resolution', 'train_on_synthetic', 'precision_recall', 'fid',
     'fid_note'), beside=('grid_*.jpg',),
     by_input=(('weights', '--weights WEIGHTS'), ('inception', '--inception INCEPTION')))
-CLASSIFY = _result('classify', '--data WORK', ('classes', 'seeds', 'reference', 'rows', 'comparisons'))
+CLASSIFY = _result('classify', '--data WORK', (
+    'classes', 'seeds', 'reference', 'headline', 'split', 'family', 'rows', 'comparisons', 'missing', 'changes'))
 ALL = (CONVERT, DETECT, CROP, SYNTH, CLASSIFY)

@@ -18,6 +18,11 @@ def points(share: float) -> str:
     return '0.0' if text[1:] == '0.0' else text.replace('-', MINUS)
 
 
+def times(count: int, what: str = 'time') -> str:
+    """1 time, 1,200 times"""
+    return f'{count:,} {what}{"" if count == 1 else "s"}'
+
+
 def listing(items: list[str]) -> str:
     """a; a and b; a, b and c"""
     return items[0] if len(items) == 1 else ', '.join(items[:-1]) + ' and ' + items[-1]

@@ -83,11 +83,10 @@ def test_rows_are_named_by_recipe_and_images(tmp_path):
     """Their trainings are found, those of rows that the table does not have are left out."""
     root, row = tmp_path / 'toy-dogs', 'resnet18_64px@square-m30+biggan-deep_64px-x50'
     fake_work.classify(root)
-    table = json.loads((root / 'classify/table.json').read_text())
+    table = (root / 'classify/table.json').read_text()
     for run in ('box-seed0', 'box-seed1', 'box-seed2'):
         (root / 'models/classify' / run).rename(root / 'models/classify' / run.replace('box', row))
-    next(entry for entry in table['rows'] if entry['name'] == 'box')['name'] = row
-    (root / 'classify/table.json').write_text(json.dumps(table))
+    (root / 'classify/table.json').write_text(table.replace('"box"', f'"{row}"'))
     fake_work.model(root, 'classify/other@full-seed0', ('loss',), None)
     shown = read(root)
     assert "model = dict(type='classify/box-seed0')" in shown.text and f'classify/{row}-seed0' in shown.text

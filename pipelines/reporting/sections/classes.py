@@ -11,7 +11,7 @@ _HARDEST = 10
 
 def render(found: Found) -> dict:
     table = found.content(CLASSIFY)
-    best, classes = verdicts.best(table), table['classes']
+    best, classes = verdicts.leading(table), table['classes']
     measured = [i for i, share in enumerate(best['per_class']) if share is not None]
     hardest = sorted(measured, key=lambda i: best['per_class'][i])
     few = len(classes) <= matrices.LABELLED

@@ -1,30 +1,42 @@
 """The table: what helped, by how much, and how surely."""
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pipelines.reporting import figures, verdicts, words
 from pipelines.reporting.found import Found
 from pipelines.reporting.section import Section
 from pipelines.reporting.sections import crops
-from pipelines.reporting.stages import CLASSIFY, CROP
+from pipelines.reporting.stages import CLASSIFY, CROP, DETECT
 
 TOP5_FROM = 6  # classes: with fewer every answer is among the first five
 
 
+def _notes(table: Mapping) -> list[str]:
+    seeds, family = verdicts.seeds(table), table['family']
+    alone = 'One seed per row: how much another would change is not known, and there is no verdict.'
+    ever = ' that were ever made on this test split, those of earlier tables included'
+    notes = [
+        alone if seeds == 1 else f'{seeds} seeds per row. Every number is a mean over seeds and images.',
+        'An interval (95 %) says how much a mean would move with other images of the same kind and with other seeds, '
+        'not with other training images' + (' (one seed: with other images alone).' if seeds == 1 else '.'),
+        'A change is compared image by image with the row that it is a change of. Its interval, p and verdict come '
+        f'from one model and are corrected (Holm) for {words.times(family, "comparison")}'
+        f'{ever if table["split"] == "test" else ""}.',
+        'Macro F1 and balanced accuracy weigh every class alike; a class without images does not count.']
+    return [*notes, reads] if (reads := verdicts.reads(table)) else notes
+
+
 def render(found: Found) -> dict:
     table = found.content(CLASSIFY)
-    best, seeds = verdicts.best(table), verdicts.seeds(table)
-    notes = [
-        f'{seeds} seed{"" if seeds == 1 else "s"} per row'
-        + (': how much another seed would change is not known' if seeds == 1 else '')
-        + '. Scores are averaged over seeds.',
-        'An interval says how much the mean would move with other images of the same kind and with other seeds, not '
-        'with other training images' + (' (with one seed: other images alone).' if seeds == 1 else '.'),
-        'A difference is taken image by image. Its interval and p are of one model (docs/statistics.md) and are '
-        f'corrected by Holm for the {table["family"]} comparisons that were ever made on this test split.']
-    return dict(table=table, best=best, titles={row['name']: row['title'] for row in table['rows']},
-                forest=figures.forest(table), top5=len(table['classes']) >= TOP5_FROM,
-                origin=crops.origin(found.content(CROP)), headline=verdicts.headline(table), notes=notes,
-                facts=[(f'best top-1 ({best["title"]})', f'{words.percent(best["top1"])} %'), ('seeds', seeds)])
+    row, seeds = verdicts.leading(table), verdicts.seeds(table)
+    chosen = f'best on val ({row["title"]})' if table['headline'] else row['title']
+    return dict(table=table, leading=row, seeds=seeds, titles=verdicts.titles(table), forest=figures.forest(table),
+                comparisons=verdicts.comparisons(table), top5=len(table['classes']) >= TOP5_FROM,
+                repeated=[row for row in table['rows'] if row['seeds_counted'] < len(row['runs'])],
+                origin=crops.origin(found.content(CROP), found.content(DETECT)), headline=verdicts.headline(table),
+                notes=_notes(table), facts=[
+                    (f'{chosen}, top-1 on {table["split"]}', f'{words.percent(row["top1"])} %'), ('seeds', seeds)])
 
 
-SECTION = Section(10, 'What helped, and how sure', (CLASSIFY,), render, also=(CROP,), short='Result')
+SECTION = Section(10, 'What helped, and how sure', (CLASSIFY,), render, also=(CROP, DETECT), short='Result')
