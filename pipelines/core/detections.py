@@ -45,7 +45,7 @@ def measure(splits: Splits, results: list[dict], *, class_agnostic: bool) -> dic
 
 
 def write_sheets(truth: coco.Coco, folder: Path, results: list[dict], out: Path, *, count: int = 18) -> None:
-    """The images with the best and the worst fitting boxes: annotated ones green, detected ones red.
+    """The images with the best and the worst fitting boxes: annotated ones blue, detected ones orange.
 
     Without annotated boxes, those with the highest and the lowest scores.
     """
@@ -57,10 +57,10 @@ def write_sheets(truth: coco.Coco, folder: Path, results: list[dict], out: Path,
         for i in chosen:
             read = images.read(folder / truth.images[i]['file_name'])
             width = max(2, round(max(read.pixels.shape) / 120))
-            picture = images.draw_boxes(read.pixels, read.shrunk(truth.gt_xyxy(i)), (40, 200, 60), width)
+            picture = images.draw_boxes(read.pixels, read.shrunk(truth.gt_xyxy(i)), images.ANNOTATED, width)
             if i in best:
                 found = read.shrunk(boxes.xywh_to_xyxy(best[i]['bbox']))
-                picture = images.draw_boxes(picture, found, (230, 40, 40), width)
+                picture = images.draw_boxes(picture, found, images.DETECTED, width)
             pictures.append(picture)
             captions.append((f'IoU {ious[i]:.2f} ' if truth.annotations else '') + (
                 f'score {best[i]["score"]:.2f}' if i in best else 'no detection'))

@@ -20,6 +20,7 @@ from pipelines.core.errors import DamagedError, InputError
 from pipelines.core.files import read_head, read_whole
 
 MAX_PIXELS = 1 << 25  # whatever the format, decoding so many stays under 500 MB (docs/reliability.md)
+ANNOTATED, DETECTED = (0, 114, 178), (230, 159, 0)  # of boxes, for the colour-blind, too (Okabe and Ito)
 _MAX_BYTES = 1 << 27
 _HEADER_BYTES = 1 << 11
 _LONG_HEADER_BYTES = 1 << 20  # of a camera: with a small picture of the picture in it

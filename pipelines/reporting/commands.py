@@ -7,26 +7,32 @@ from pathlib import PurePath
 from typing import Any
 
 from pipelines.reporting.found import Found, One
+from pipelines.reporting.sections import training
 from pipelines.reporting.stages import CLASSIFY, SYNTH
 
-# Recorded, but said by the rows and the config; and digests.
-_NOT_OPTIONS = ('titles', 'configs', 'parents', 'options')
+# Recorded, but said by the rows and the config, or in another way; and digests.
+_NOT_OPTIONS = ('titles', 'configs', 'parents', 'family', 'test_reads', 'options', 'environment', 'processes')
 # make's variables, by stage and parameter.
 _VARIABLES = {
-    'detect': {'config': 'DETECT'},
+    'convert': {'layout': 'LAYOUT', 'super': 'SUPER', 'subset': 'SUBSET'},
+    'detect': {'config': 'DETECT', 'boxes_from': 'BOXES_FROM', 'processes': 'GPUS'},
     'crop': {'boxes': 'BOXES', 'size': 'CROP_SIZE'},
-    'synth': {'config': 'SYNTH', 'images_per_class': 'IMAGES_PER_CLASS'},
-    'classify': {'rows': 'ROWS', 'seeds': 'SEEDS'}}
+    'synth': {'config': 'SYNTH', 'images_per_class': 'IMAGES_PER_CLASS', 'processes': 'GPUS'},
+    'classify': {'rows': 'ROWS', 'seeds': 'SEEDS', 'test': 'TEST'}}
 
 
-def _parameters(one: One) -> dict[str, Any]:
-    """As they are typed: configs of the repository by name, others by path."""
-    parameters = dict(one.manifest.get('parameters', {}))
-    if one.kind == CLASSIFY and 'configs' in parameters:
-        parameters['rows'] = [name if _name('classify', config) == name.split('@')[0] else
-                              f'{config}@{name.partition("@")[2]}'
-                              for name, config in zip(parameters['rows'], parameters['configs'])]
-    return parameters
+def parameters(found: Found, one: One) -> dict[str, Any]:
+    """A result's as they are typed: configs of the repository by name, others by path; and what training was told."""
+    told = dict(one.manifest.get('parameters', {}))
+    if one.kind == CLASSIFY and 'configs' in told:
+        told['rows'] = [name if _name('classify', config) == name.split('@')[0] else
+                        f'{config}@{name.partition("@")[2]}' for name, config in zip(told['rows'], told['configs'])]
+    row = PurePath(told.get('config', '')).stem
+    for model in training.shown(found):
+        if model.stage == one.kind.stage and (one.kind == CLASSIFY or model.row == row):
+            said = model.manifest.get('parameters', {})
+            return {key: said[key] for key in ('options', 'environment', 'processes') if key in said} | told
+    return told
 
 
 def _name(stage: str, config: str) -> str:
@@ -44,27 +50,30 @@ def _unset(value: Any) -> bool:
     return value is None or value is False or value in ('', [], {})
 
 
-def overrides(manifest: Mapping) -> list[str]:
-    """Of config keys, as they were typed."""
-    return [*(manifest.get('options') or manifest.get('parameters', {}).get('options') or ())]
+def _environment(told: Mapping) -> list[str]:
+    """Variables that a config reads, as they stand before a command."""
+    return [f'{name}={shlex.quote(str(value))}' for name, value in (told.get('environment') or {}).items()
+            if value is not None]
 
 
-def command(one: One) -> str:
+def command(found: Found, one: One) -> str:
     """The command line that makes a result. RAW and WORK stand for folders, which no manifest records."""
-    read = {row['path'] for row in one.manifest.get('inputs', ())}
-    words = [one.kind.command.format(folder=f'WORK/{one.folder}'),
+    told, read = parameters(found, one), {row['path'] for row in one.manifest.get('inputs', ())}
+    words = [*_environment(told), one.kind.command.format(folder=f'WORK/{one.folder}'),
              *(more for name, more in one.kind.by_input if name in read)]
-    for name, value in sorted(_parameters(one).items()):
+    for name, value in sorted(told.items()):
         if not _unset(value) and name not in _NOT_OPTIONS and not name.endswith('_sha256'):
             words += [f'--{name.replace("_", "-")}', *([] if value is True else map(shlex.quote, _words(value)))]
-    if keys := overrides(one.manifest):
-        words += ['--cfg-options', *map(shlex.quote, keys)]
+    if told.get('processes', 1) != 1:
+        words.append(f'--gpus {told["processes"]}')
+    if told.get('options'):
+        words += ['--cfg-options', *map(shlex.quote, told['options'])]
     return ' '.join(words)
 
 
 def commands(found: Found) -> list[dict]:
     """For every result with a manifest, in the page's order: ``folder`` and ``command``."""
-    return [dict(folder=one.folder, command=command(one)) for one in found.results if one.manifest]
+    return [dict(folder=one.folder, command=command(found, one)) for one in found.results if one.manifest]
 
 
 def make_lines(found: Found) -> list[str]:
@@ -76,17 +85,19 @@ def make_lines(found: Found) -> list[str]:
 
 
 def _make(found: Found, target: str, results: list[One]) -> str:
-    words = [f'make {target} DATASET={shlex.quote(found.dataset)}',
-             *([] if found.dataset.startswith('toy-') else ['RAW=RAW'])]
+    variables, environment = {}, {}
     for one in results:
-        parameters = _parameters(one)
+        told = parameters(found, one)
+        environment |= dict.fromkeys(_environment(told))
         for parameter, variable in _VARIABLES.get(one.kind.stage, {}).items():
-            if not _unset(value := parameters.get(parameter)):
-                text = ' '.join(_words(value))
-                words.append(f'{variable}={shlex.quote(_name(one.kind.stage, text))}')
-    return ' '.join(words)
+            if not _unset(value := told.get(parameter)):
+                text = '1' if value is True else ' '.join(_words(value))
+                variables[variable] = shlex.quote(_name(one.kind.stage, text))
+    raw = [] if found.dataset.startswith('toy-') else ['RAW=RAW']
+    return ' '.join([*environment, 'make', target, f'DATASET={shlex.quote(found.dataset)}', *raw,
+                     *(f'{name}={value}' for name, value in variables.items())])
 
 
 def beyond_make(found: Found) -> list[str]:
     """Folders of results that config keys were overridden for, which no variable of make does."""
-    return [one.folder for one in found.results if overrides(one.manifest)]
+    return [one.folder for one in found.results if parameters(found, one).get('options')]

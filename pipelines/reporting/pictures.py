@@ -11,7 +11,7 @@ from pipelines.core import images, lineage
 from pipelines.core.errors import InputError
 
 # Okabe and Ito's: told apart by the colour-blind, too
-BOX_COLOURS = {'gt': (0, 114, 178), **dict.fromkeys(lineage.DETECTED, (230, 159, 0))}
+BOX_COLOURS = {'gt': images.ANNOTATED, **dict.fromkeys(lineage.DETECTED, images.DETECTED)}
 _SOURCES = {'gt': 'annotated', 'det': 'detected', 'given': 'given', 'transferred': 'detected by another run',
             'fallback': 'whole image'}
 _LARGE = 400_000  # bytes; sheets above this are shrunk

@@ -13,7 +13,7 @@ from data_converters import convert
 from pipelines import crop, report
 from pipelines.core import manifest
 from pipelines.reporting import commands
-from pipelines.reporting.found import Found, One
+from pipelines.reporting.found import Found, Model, One
 from pipelines.reporting.stages import CLASSIFY, CROP, DETECT, SYNTH
 from tests.reporting.html_page import Page
 
@@ -48,12 +48,18 @@ def test_every_generator_has_its_make_line():
 
 
 def test_a_command_is_what_the_shell_reads():
-    one = One(CLASSIFY, 'classify', Path('classify'), {}, dict(
-        parameters=dict(rows=["it's.py"], seeds=[0], config_sha256='ab', titles=['x']),
-        options=['model.head.topk=(1,)', 'a b=c']))
-    assert shlex.split(commands.command(one)) == [
-        'python', '-m', 'pipelines.classify', '--data', 'WORK', '--out', 'WORK/classify', '--rows', "it's.py",
-        '--seeds', '0', '--cfg-options', 'model.head.topk=(1,)', 'a b=c']
+    """With what only the training's manifest says: processes, overrides, variables that the config reads."""
+    one = One(DETECT, 'detect', Path('detect'), dict(config="mine/it's.py"), dict(
+        parameters=dict(config="mine/it's.py", seed=0, config_sha256='ab')))
+    run = Model("detect/it's", [], '', dict(parameters=dict(
+        options=['model.head.topk=(1,)', 'a b=c'], environment=dict(LR='0.1', UNSET=None), processes=4)))
+    found = Found(Path('cub'), (one,), (run, Model('detect/other', [], '', dict(parameters=dict(processes=8)))))
+    assert shlex.split(commands.command(found, one)) == [
+        'LR=0.1', 'python', '-m', 'pipelines.detect', '--coco', 'WORK/convert', '--out', 'WORK/detect', '--config',
+        "mine/it's.py", '--seed', '0', '--gpus', '4', '--cfg-options', 'model.head.topk=(1,)', 'a b=c']
+    assert shlex.split(commands.make_lines(found)[0]) == [
+        'LR=0.1', 'make', 'report', 'DATASET=cub', 'RAW=RAW', "DETECT=mine/it's.py", 'GPUS=4']
+    assert commands.beyond_make(found) == ['detect']
 
 
 def _typed(page: Path, raw: Path, work: Path) -> list[list[str]]:

@@ -31,7 +31,8 @@ def origin(crop: Mapping | None, detect: Mapping | None = None) -> str:
     if not by_source:
         return ''
     parts = [f'{_BOXES[source]} on {words.listing(splits)}' for source, splits in by_source.items()]
-    detector = f' (detector: {PurePath(detect["config"]).stem})' if 'det' in by_source and detect else ''
+    config = (detect or {}).get('config')
+    detector = f' (detector: {PurePath(config).stem})' if 'det' in by_source and config else ''
     annotated = [kind for kind in crop['parameters'].get('kinds', ()) if kind.endswith('-gt')]
     return f'Crops follow {words.listing(parts)}{detector}.' + (
         f' Those of {words.listing(annotated)} follow annotated boxes on all splits.' if annotated else '')

@@ -25,7 +25,7 @@ def _is_part(model: Model, found: Found) -> bool:
                                     for seed in row.get('runs', table['seeds']))
     kind = next((kind for kind in _STAGES if kind.stage == model.stage), None)
     results = found.all(kind) if kind else []
-    return not results or any(name in (one.name, Path(one.content['config']).stem) for one in results)
+    return not results or any(name in (one.name, Path(one.content['config'] or '').stem) for one in results)
 
 
 def _groups(found: Found, titles: Mapping[str, str], kind: Result) -> dict[str, list[Model]]:
