@@ -11,6 +11,8 @@ import numpy as np
 from data_converters.records import Record, Row
 from pipelines.core import boxes, coco, json_files, shards
 
+_SHOWN = 20  # rows of a kind in summary.txt
+
 
 def to_coco(records: list[Record], categories: list[Row]) -> tuple[Row, dict[str, int], list[Row]]:
     """COCO instances of one split, built by sahi, with boxes cut at the image's border.
@@ -101,6 +103,8 @@ def table(summary: Row) -> str:
     if summary['drawn']:
         lines.append(f'drawn by the seed, class by class: {" and ".join(summary["drawn"])} (splits.csv)')
     lines += [f'remark: {remark}' for remark in summary['remarks']]
-    lines += [f'dropped: {row["file"]}: {row["reason"]}' for row in summary['dropped']]
-    lines += [f'rescaled: {row}' for row in summary['rescaled']]
+    for what, rows in (('dropped', [f'{row["file"]}: {row["reason"]}' for row in summary['dropped']]),
+                       ('rescaled', summary['rescaled'])):
+        lines += [f'{what}: {row}' for row in rows[:_SHOWN]]
+        lines += [f'{what}: {len(rows) - _SHOWN:,} more (summary.json)'] if len(rows) > _SHOWN else []
     return '\n'.join(lines) + '\n'

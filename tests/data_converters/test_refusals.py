@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import pytest
@@ -238,3 +239,25 @@ def test_a_split_that_is_damaged_as_a_whole_says_why_and_where(dogs, tmp_path):
         convert('dogs', dogs, tmp_path / 'out')
     assert "the first is n01-Alpha/n01_1.jpg: expected one whole number" in raised.value.parts['remedy']
     assert len(json_files.read(raised.value.parts['where'])['quarantined']) == 6
+
+
+def test_annotations_of_one_class_alone(tmp_path, toy_dogs_coco):
+    """As of a detector: every animal is an animal."""
+    layouts.voc([picture._replace(label='animal') for picture in layouts.of(toy_dogs_coco)], tmp_path / 'raw')
+    refused(tmp_path / 'raw', 'the classes: expected two classes or more, found animal alone')
+
+
+def test_a_name_that_is_no_text(tmp_path):
+    raw = folders(tmp_path / 'raw')
+    os.rename(raw / 'fly/1.jpg', os.fsencode(raw / 'fly') + b'/\xe9.jpg')
+    refused(raw, r'raw/fly: expected a path below the image folder, found .* \(characters that are no text\)')
+
+
+def test_train_and_val_without_test(tmp_path):
+    """As many YOLO sets are: test is drawn from train, val stays."""
+    raw = folders(tmp_path / 'raw', 'train', 'val', each=10)
+    convert('own', raw, tmp_path / 'out')
+    counts = {split: len(part.images) for split, part in coco.read_splits(tmp_path / 'out').items()}
+    assert counts == dict(train=16, val=20, test=4)
+    val = coco.read(tmp_path / 'out/val.json').images.values()
+    assert all(row['file_name'].startswith('val/') for row in val)
