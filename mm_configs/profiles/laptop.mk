@@ -1,5 +1,6 @@
-# A CPU and real photographs: small networks from ImageNet weights.
-DETECT    ?= faster-rcnn_mobilenet-v2_fpn
+# A CPU and real photographs: small networks from ImageNet weights that set-up installs.
+DETECT    ?= faster-rcnn_efficientnet-lite0_fpn
 SYNTH     ?= biggan-deep_64px
-ROWS      ?= $(foreach images,full box square square+$(SYNTH),mobilenet-v2@$(images)) mobilenet-v2_scratch@square
+ROWS      ?= efficientnet-lite0@full efficientnet-lite0@box efficientnet-lite0@square \
+             efficientnet-lite0@square+$(SYNTH) efficientnet-lite0_scratch@square
 CROP_SIZE ?= 256
