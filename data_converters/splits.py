@@ -174,8 +174,8 @@ def check_index(index: Index, benchmark: bool = True) -> None:
                          found=found + (f' and {len(few) - 5} more classes with fewer' if len(few) > 5 else ''),
                          remedy='add images, or take the class out')
     if not benchmark:
-        if len(found := np.flatnonzero(counts)) < 2:
-            name = ', '.join(index.categories[i]['name'] for i in found)
+        if len(used := np.flatnonzero(counts)) < 2:
+            name = ', '.join(index.categories[i]['name'] for i in used)
             raise InputError('the classes', expected='two classes or more', found=f'{name} alone', remedy='name the '
                              'species in the annotations; or sort the images into class folders (LAYOUT=class-folders) '
                              'and give the annotations as BOXES_FROM')

@@ -95,3 +95,19 @@ def test_small_boxes_are_said_with_their_share(tmp_path):
     [remark] = json_files.read(tmp_path / 'out/summary.json')['remarks']
     small = sum('1.5, 10' in line for line in (raw / 'metadata.csv').read_text().splitlines())
     assert remark == f'{small} of 40 boxes ({small / 40:.1%}) are below 2 pixels' and small > 5
+
+
+def test_shares_of_stored_pixels_are_turned(tmp_path):
+    """YOLO labels written by a tool that does not turn images; 60 x 40 stored, 40 x 60 shown."""
+    for i in range(12):
+        picture(tmp_path / 'raw/images' / f'{i}.jpg', i, **turned(6))
+        label = tmp_path / 'raw/labels' / f'{i}.txt'
+        label.parent.mkdir(exist_ok=True)
+        label.write_text(f'{i % 2} {20 / 60} {10 / 40} {20 / 60} {10 / 40}\n')  # 10..30 x 5..15
+    (tmp_path / 'raw/data.yaml').write_text('names: [fly, cap]\n')
+    convert('own', tmp_path / 'raw', tmp_path / 'stored', box_frame='stored')
+    convert('own', tmp_path / 'raw', tmp_path / 'shown', box_frame='shown')
+    for name, expected in (('stored', [25, 10, 10, 20]), ('shown', [40 / 6, 7.5, 40 / 3, 15])):
+        boxes = [row['bbox'] for part in coco.read_splits(tmp_path / name).values()
+                 for rows in part.annotations.values() for row in rows]
+        assert len(boxes) == 12 and np.abs(np.array(boxes) - expected).max() < 1e-6

@@ -1,6 +1,7 @@
 """Toy dogs and birds rewritten in each layout convert to the COCO that their own layout gives."""
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,10 @@ def test_class_folders_get_test_and_val_by_the_seed(toy_dogs_coco, tmp_path, cap
         splits.append(written)
     assert splits[0] != splits[1]
     assert json_files.read(tmp_path / 'out0/summary.json')['drawn'] == ['test', 'val']
+    shutil.copy(tmp_path / 'out0/splits.csv', tmp_path / 'raw/metadata.csv')  # to keep the draw whatever the seed
+    convert('mushrooms', tmp_path / 'raw', tmp_path / 'kept', seed=1)
+    assert {stem: row[0] for stem, row in content(tmp_path / 'kept').items()} == {
+        Path(file).stem: split for file, split in splits[0].items()}
 
 
 def test_what_convert_writes_is_read_as_coco(toy_dogs_coco, tmp_path):
