@@ -13,7 +13,8 @@ of each class's train, both by the seed, whole groups and files of the same byte
 
 Boxes are cut at the image's border; one that has no area left is dropped. Without boxes the COCO files have no
 annotations. What is damaged is left out and listed in quarantine.json; the same bytes in two splits or under two labels
-are refused, and of an official set listed in duplicates.json. A missing file is an error.
+are refused, and of an official set listed in duplicates.json, as are, with --verify, images that look the same (bursts,
+copies of other size or quality). A missing file is an error.
 
 Every image carries its fine class (`category_id`), every category its super-class (`supercategory`: dog, bird, or
 --super), so a detector can be trained for either. OUT/images links to the raw images.
@@ -31,7 +32,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_converters import duplicates, evidence, planning, registry, splits
+from data_converters import duplicates, evidence, near_duplicates, planning, registry, splits
 from data_converters.coco_out import read_back, table, to_coco, write_splits
 from data_converters.planning import Options, Plan
 from data_converters.reader import Reader
@@ -50,11 +51,12 @@ def _shard(entries: list[Entry], options: Options, root: Path, categories: list[
     records: dict[str, list[Record]] = {split: [] for split in coco.SPLITS}
     folder = root / reader.images
     damaged: list[Row] = []
+    hashes: dict[int, str] = {}
     for entry in entries:
         try:
             record = reader.record(root, entry, options.annotation_only)
             if options.verify and not options.annotation_only:
-                images.decode(folder / entry.file)
+                hashes[entry.id] = near_duplicates.hashed(images.decode(folder / entry.file))
         except DamagedError as error:
             if strict:
                 raise
@@ -73,7 +75,8 @@ def _shard(entries: list[Entry], options: Options, root: Path, categories: list[
             key: [json_files.dumps(row) for row in content[key]] for key in ('images', 'annotations')})
     every = [record for part in records.values() for record in part]
     return dict(splits=done, quarantined=damaged, trained=[record.label for record in records['train']],
-                evidence=evidence.counted(every), rescaled=[record.rescaled for record in every if record.rescaled])
+                hashes=list(hashes.items()), evidence=evidence.counted(every),
+                rescaled=[record.rescaled for record in every if record.rescaled])
 
 
 def _write(plan: Plan, reader: Reader, finished: list[Path], options: Options, folder: Path) -> None:
@@ -83,6 +86,7 @@ def _write(plan: Plan, reader: Reader, finished: list[Path], options: Options, f
                          splits={split: Counter() for split in coco.SPLITS}, drawn=plan.drawn, boxes=False,
                          dropped=[], rescaled=[], duplicates=len(plan.twice), annotation_only=options.annotation_only)
     damaged: list[Row] = []
+    hashes: dict[int, str] = {}
     trained, found = np.zeros(len(categories), int), Counter[str]()
     for shard in shards.results(finished):
         for split, part in shard['splits'].items():
@@ -94,9 +98,12 @@ def _write(plan: Plan, reader: Reader, finished: list[Path], options: Options, f
             damaged.append(row)
         summary['rescaled'] += shard['rescaled']
         found.update(shard['evidence'])
+        hashes.update(shard['hashes'])
     quarantine.write(folder, len(plan.index.files), damaged)
     _check_left(summary, damaged, [categories[i]['name'] for i in np.flatnonzero(trained == 0)], folder)
-    duplicates.write(folder, plan.twice, refuse=not reader.benchmark)
+    near = duplicates.near(plan.index, plan.splits, hashes, plan.twice)
+    duplicates.write(folder, [*plan.twice, *near], refuse=not reader.benchmark)
+    summary['near_duplicates'] = len(near) if hashes else None
     summary['remarks'] = evidence.judged(found, reader, plan.root / plan.index.source)
     summary['boxes'] = any(counts['boxes'] for counts in summary['splits'].values())
     splits.write(folder / splits.NAME, plan.index, plan.splits)
@@ -136,7 +143,7 @@ def convert(dataset: str, raw: Path, out: Path, *, layout: str | None = None, sp
         seed: of the choice of test and val.
         box_frame: of boxes of images that EXIF turns, where nothing else says it: shown or stored.
         subset: images that no list names are left out on purpose.
-        strict, max_bad: see `quarantine.settle`; strict refuses duplicates of official sets, too.
+        strict, max_bad: see `quarantine.settle`; strict refuses duplicates of official sets and near ones, too.
         engine: who works; None: a process per CPU, or this one alone where that is sooner done.
     Returns:
         whether anything was written (False: up to date).
@@ -167,7 +174,7 @@ def convert(dataset: str, raw: Path, out: Path, *, layout: str | None = None, sp
     parameters = {'super' if key == 'species' else key: value for key, value in vars(options).items()}
     parameters |= dict(subset=subset)
     built = manifest.produce(out, 'convert', parameters, inputs, build, resume=True,
-                             packages=('pillow', 'pycocotools', 'sahi', 'simplejpeg'))
+                             packages=('imagehash', 'pillow', 'pycocotools', 'sahi', 'simplejpeg'))
     if target:
         manifest.link(out / 'images', target)
     quarantine.settle(out, 'convert', max_bad=max_bad, strict=strict)
@@ -203,7 +210,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--box-frame', choices=evidence.FRAMES, help='of boxes of images that EXIF turns: '
                         'as a viewer shows them, or as their pixels are stored')
     parser.add_argument('--subset', action='store_true', help='leave out images that no list names')
-    parser.add_argument('--verify', action='store_true', help='decode every image, not its header alone')
+    parser.add_argument('--verify', action='store_true', help='decode every image, not its header alone, and look '
+                        'for near duplicates')
     shards.add_arguments(parser)
     quarantine.add_arguments(parser)
     args = vars(parser.parse_args(argv))

@@ -1,16 +1,17 @@
-"""Images with the same bytes: two files of one photograph, in two splits or under two labels."""
+"""Images with the same bytes, or that look the same: one photograph in two splits or under two labels."""
 from __future__ import annotations
 
 import hashlib
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data_converters import near_duplicates
 from data_converters.records import Index, Row
 from pipelines.core import fingerprint, json_files
 from pipelines.core.errors import InputError
@@ -83,6 +84,19 @@ def crossing(index: Index, splits: NDArray[np.str_], sets: Sequence[Sequence[int
     return rows
 
 
+def near(index: Index, splits: NDArray[np.str_], hashes: Mapping[int, str], twice: Sequence[Row]) -> list[Row]:
+    """The images that look the same and are in two splits or have two labels, as rows of ``duplicates.json``.
+
+    Args:
+        hashes: by image id, `near_duplicates.hashed`.
+        twice: the rows of those with the same bytes, which are not told again.
+    """
+    places = np.searchsorted(index.ids, list(hashes))
+    sets = [[int(places[i]) for i in same] for same in near_duplicates.sets(list(hashes.values()))]
+    told = [{file['file'] for file in row['files']} for row in twice]
+    return [row for row in crossing(index, splits, sets, 'near') if {file['file'] for file in row['files']} not in told]
+
+
 def _first(rows: Sequence[Row]) -> str:
     files = ' = '.join(f'{row["file"]} ({row["split"]}, {row["label"]})' for row in rows[0]['files'][:3])
     return f'{len(rows):,}, the first: {files}'
@@ -114,8 +128,9 @@ def settle(folder: Path, *, strict: bool) -> None:
     rows = json_files.read(folder / NAME)
     if not rows:
         return
-    print(f'[convert] duplicates in two splits or under two labels: {_first(rows)}; all in {folder / NAME}',
-          file=sys.stderr, flush=True)
+    looks = sum(row['kind'] == 'near' for row in rows)
+    print(f'[convert] duplicates in two splits or under two labels: {_first(rows)}; all in {folder / NAME}'
+          + (f' ({looks:,} are not the same bytes, but look the same)' if looks else ''), file=sys.stderr, flush=True)
     if strict:
         raise InputError(folder / NAME, expected='no duplicate in two splits or under two labels (--strict)',
                          found=f'{len(rows):,}', remedy=_REMEDY)
