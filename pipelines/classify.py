@@ -55,10 +55,11 @@ def classify(data: Path, out: Path, models: Path, *, table_rows: list[rows.Row],
         if len(set(values)) < len(values):
             raise InputError(option, expected='each once', found=' '.join(map(str, values)),
                              remedy='rename a config, or leave the repeated value out')
-    tested = data / table_rows[0].images.lists(['test'])[0]
-    if (count := len(lineage.read_list(tested)[1])) < 2:
-        raise InputError(tested, expected='at least 2 test images, for an interval', found=str(count),
-                         remedy='add test images to the dataset')
+    for split in ('val', 'test') if tested else ('val',):
+        path = data / table_rows[0].images.lists([split])[0]
+        if (count := len(lineage.read_list(path)[1])) < 2:
+            raise InputError(path, expected=f'at least 2 {split} images, for an interval', found=str(count),
+                             remedy=f'add {split} images to the dataset')
     todo = [runs.Run(data, row, seed, models, tuple(options)) for row in table_rows for seed in seeds]
     manifest.check_chain(data, *sorted({name.rpartition('/')[0] for row in table_rows for name in row.images.lists()}))
     runs.do_all(todo, jobs, tested=tested)
@@ -70,7 +71,7 @@ def classify(data: Path, out: Path, models: Path, *, table_rows: list[rows.Row],
         (folder / 'predictions').mkdir()
         results: dict[str, dict[str, dict[int, dict]]] = {split: {} for split in files}
         for (split, by_run), run in itertools.product(files.items(), todo):
-            results[split].setdefault(run.row.name, {})[run.seed] = json_files.read(by_run(run))
+            results[split].setdefault(run.row.name, {})[run.seed] = comparison.read(by_run(run))
             shutil.copyfile(by_run(run), folder / 'predictions' / f'{run.name}{"" if split == "test" else "-val"}.json')
         counts = dict(family=used.comparisons, reads=used.reads) if used else {}
         table = comparison.tabulate(entries, results.get('test'), results['val'], **counts)
@@ -85,16 +86,15 @@ def classify(data: Path, out: Path, models: Path, *, table_rows: list[rows.Row],
     inputs = {f'models/{path.parent.parent.name}/{run.name}/{path.name}': path for run in todo
               for path in (by_run(run) for by_run in files.values())}
     manifest.produce(out, 'classify', parameters, inputs, build,
-                     packages=('numpy', 'scikit-learn', 'scipy'), quick=True)
+                     packages=('numpy', 'scipy'), quick=True)
     print((out / 'table.txt').read_text(), end='')
     return manifest.load(out)
 
 
 def _enter(data: Path, entries: list[comparison.Row], todo: list[runs.Run]) -> ledger.Count:
-    """Enter the table's comparisons in the ledger of the test split; how much that was used by now."""
-    read = json_files.read(todo[0].tested / 'test.json')
-    test = ledger.split_digest(read['image_id'], read['label'])
-    ledger.enter(data / ledger.NAME, [], comparison.pairs(entries).all, test=test)
+    """Enter what the table reads and compares in the ledger of the test split; how much that was used by now."""
+    test = ledger.split_of(data / todo[0].row.images.lists(['test'])[0])
+    ledger.enter(data / ledger.NAME, [run.read(test) for run in todo], comparison.pairs(entries).all, test=test)
     return ledger.count(data / ledger.NAME, test)
 
 

@@ -17,10 +17,9 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.core import json_files, ledger, lineage, machine, manifest
+from pipelines.core import ledger, lineage, machine, manifest
 from pipelines.core.coco import SPLITS
 from pipelines.core.errors import InputError
-from pipelines.core.fingerprint import sha256
 from pipelines.core.rows import Row
 from pipelines.openmm.engine import config_files, devices
 
@@ -93,6 +92,10 @@ class Run:
         return Result(self.folder, f'classify: {self.name}', self.parameters(),
                       {**weights.check(self.row.config), **self.inputs('train', 'val')})
 
+    def read(self, test: str) -> ledger.Read:
+        """For the ledger: that the trained run was read on a test split (its digest)."""
+        return ledger.Read(self.row.name, self.seed, manifest.recorded(self.folder)['model.pth']['sha256'], test)
+
     def testing(self) -> Result:
         return Result(self.tested, f'classify: {self.name} on test', dict(row=self.row.name, seed=self.seed),
                       {**self.inputs('test'), 'model.pth': self.folder / 'model.pth',
@@ -135,10 +138,7 @@ def test(run: Run) -> None:
     """Read the test split with a trained run, and enter that in the ledger; or find it up to date."""
     def build(folder: Path) -> None:
         _predict(run, 'test', run.folder / 'model.pth', folder)
-        read = json_files.read(folder / 'test.json')
-        ledger.enter(run.work / ledger.NAME, [ledger.Read(
-            run.row.name, run.seed, sha256(folder / 'test.json'),
-            ledger.split_digest(read['image_id'], read['label']))])
+        ledger.enter(run.work / ledger.NAME, [run.read(ledger.split_of(run.work / run.row.images.lists(['test'])[0]))])
 
     run.testing().produce(build)
 

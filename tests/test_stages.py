@@ -151,6 +151,8 @@ def test_the_stages_run_and_then_are_up_to_date(work):
     assert table['rows'][1]['runs']['1']['top1'] == pytest.approx(
         sum(max(range(3), key=scores.__getitem__) == label for scores, label in
             zip(predictions['scores'], predictions['label'])) / 12)
+    assert all(row['val']['top1_interval'] and row['change']['verdict'] for row in table['rows'][1:])
+    assert table['headline'] == max(table['rows'], key=lambda row: row['val']['top1'])['name']
     manifests = {path: path.read_bytes() for path in work.glob('**/manifest.json')}
     assert len(manifests) >= 12
     for path in (work / 'detect', work / 'models/detect/faster-rcnn_r18_fpn', work / 'models/synth/gan',
@@ -189,6 +191,20 @@ def test_results_of_other_crops_do_not_go_together(work, tmp_path):
     done = python('pipelines.report', '--work', copy)
     assert done.returncode == 2 and 'found one made from another crop/' in done.stderr
     assert 'make classify' in done.stderr or 'make synth' in done.stderr
+
+
+@pytest.mark.mm
+def test_the_test_split_stays_shut_when_it_is_told_to(work, tmp_path):
+    if not (work / 'models/classify').exists():
+        pytest.skip('needs the stages of the test above')
+    before = (work / 'test_reads.json').read_bytes()
+    done = python('pipelines.classify', '--data', work, '--out', tmp_path / 'classify', '--rows', 'resnet18_64px@full',
+                  'resnet18_64px@square', '--seeds', '0', '1', '--test', 'no', '--models', work / 'models/classify',
+                  '--cfg-options', 'train_cfg.max_epochs=1', 'train_cfg.val_interval=1')
+    assert done.returncode == 0 and 'test was not read: all figures are of val' in done.stdout, done.stderr
+    table = json.loads((tmp_path / 'classify/table.json').read_text())
+    assert table['split'] == 'val' and table['rows'][0]['top1'] == table['rows'][0]['val']['top1']
+    assert (work / 'test_reads.json').read_bytes() == before
 
 
 @pytest.mark.mm

@@ -3,6 +3,8 @@
     python tools/test.py resnet50@square --dataset cub
     tools/dist_test.sh rtmdet_tiny 8 --dataset cub --model work_dirs/cub/models/detect/rtmdet_tiny/model.pth
 
+A classifier read on test is entered in WORK/DATASET/test_reads.json (docs/statistics.md).
+
 OUT gets metrics.json: config, split, images (how many) and
 metrics, by the names and in the units of the library. Every image counts once, however many processes share them. The
 table that compares rows on the test split, with intervals, is classify's: make classify ROWS="a@square b@square".
@@ -14,7 +16,7 @@ import os
 import sys
 from pathlib import Path
 
-from pipelines.core import json_files, machine, manifest
+from pipelines.core import fingerprint, json_files, ledger, machine, manifest
 from pipelines.core.errors import InputError, command
 from pipelines.openmm.engine import config_files
 from tools import train
@@ -48,6 +50,10 @@ def main(argv: list[str] | None = None) -> None:
     out = args.out or model.parent / manifest.LOGS / args.split
     images, metrics = evaluation.evaluate(cfg, model, out, title=f'{task.row.name}: {args.split}')
     if int(os.environ.get('RANK', 0)) == 0:
+        if args.split == 'test' and task.stage == 'classify':
+            split = ledger.split_of(task.work.root / task.row.images.lists(['test'])[0])
+            ledger.enter(task.work.root / ledger.NAME,
+                         [ledger.Read(task.row.name, args.seed, fingerprint.sha256(model), split)])
         json_files.write(out / 'metrics.json', dict(config=config_files.shown(task.row.config), split=args.split,
                                                     images=images, metrics=metrics))
         print(f'{out / "metrics.json"}: {images} images of {args.split}, '

@@ -17,10 +17,11 @@ taken off, once.
 
 The seed part is known from a few seeds only. p is the mean of the p values over what that part can be, given what was
 seen (a generalised p value: Tsui and Weerahandi, "Generalized p-values in significance testing of hypotheses in the
-presence of nuisance parameters", JASA 1989); the degrees of freedom of the two rows' sum are Welch's ("The
-generalization of Student's problem", Biometrika 1947). Where seeds predict the same this is Student's test over images,
-where nothing else differs it is Welch's over seeds. An interval holds every mean that p does not reject: the two
-cannot disagree.
+presence of nuisance parameters", JASA 1989). The degrees of freedom of the two rows' sum are Welch's ("The
+generalization of Student's problem", Biometrika 1947), which weigh each row by the square of its share in the spread,
+for three quarters; for one quarter the share itself weighs, as Welch's own are too many where only one row's seeds
+differ: 8.1 % false verdicts came out in ``python -m tools.bench.verdicts``. Where seeds predict the same, this is
+Student's test over images. An interval holds every mean that p does not reject: the two cannot disagree.
 
 A few images on which rows differ say less than a variance of zero would: two images are added that point opposite ways
 (Bonett and Price, "Adjusted Wald confidence interval for a difference of binomial proportions based on paired data",
@@ -110,7 +111,8 @@ class Estimate:
         spreads = np.array([one.spread for one in self.scores])
         if not self.known or not spreads.any():
             return np.full(len(_SHARES), self.image_part)
-        freedom = spreads.sum() ** 2 / sum(one.spread ** 2 / (len(one.seeds) - 1) for one in self.scores)
+        share = spreads / spreads.sum()
+        freedom = 1 / sum(share * (1 + 3 * share) / 4 / [len(one.seeds) - 1 for one in self.scores])
         spread = spreads.sum() * freedom / (2 * special.gammaincinv(freedom / 2, _SHARES))
         return self.image_part + np.maximum(spread - sum(one.rest for one in self.scores), 0)
 

@@ -8,7 +8,7 @@ outlives them.
     {"reads": [{"row", "seed", "digest", "test", "when"}, ...],
      "comparisons": [{"row", "reference", "test", "when"}, ...]}
 
-``digest`` tells one model's predictions from another's, ``test`` one test split from another, ``when`` is a date (UTC).
+``digest`` is the model's, ``test`` tells one test split from another, ``when`` is a date (UTC).
 """
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.core import json_files
+from pipelines.core import json_files, lineage
 from pipelines.core.errors import InputError
 
 NAME = 'test_reads.json'
@@ -35,7 +35,7 @@ class Read:
     Args:
         row: of the table.
         seed: of its training.
-        digest: of what it predicted: sha256 of its ``test.json``, say.
+        digest: of the model, that of ``model.pth``.
         test: `split_digest`.
     """
     row: str
@@ -114,6 +114,12 @@ def enter(path: Path, reads: Iterable[Read], comparisons: Iterable[tuple[str, st
                     added += 1
         if added:
             json_files.write(path, content)
+
+
+def split_of(test_list: Path) -> str:
+    """The digest of the split whose images a list of crops has; the kind of crop makes no difference."""
+    rows = lineage.read_list(test_list)[1]
+    return split_digest([row['image_id'] for row in rows], [row['gt_label'] for row in rows])
 
 
 def count(path: Path, test: str) -> Count:

@@ -34,15 +34,22 @@ def test_the_variance_of_a_mean_is_that_of_repeated_draws():
     assert np.mean(estimated) == pytest.approx(1 / 30 + .09 / 4 + 2.25 / 120, rel=.03)
 
 
-def test_seeds_alone_give_welchs_test():
+@pytest.mark.parametrize('spread', [.02, .2])
+def test_seeds_alone_give_welchs_test_but_for_its_degrees_of_freedom(spread):
     """Images do not differ at all, so that all luck is in the seeds."""
     rng = np.random.default_rng(1)
-    row, reference = rng.normal(.5, .02, (5, 1)), rng.normal(.52, .05, (4, 1))
+    row, reference = rng.normal(.5, spread, (5, 1)), rng.normal(.52, .02, (4, 1))
     images = 100_000
     found = crossed.difference(*(crossed.score(np.repeat(one, images, axis=1)) for one in (row, reference)))
     welch = stats.ttest_ind(row[:, 0], reference[:, 0], equal_var=False)
-    assert found.p() == pytest.approx(welch.pvalue, abs=2e-3)
-    assert found.interval() == pytest.approx(welch.confidence_interval(), abs=2e-4)
+    parts = np.array([row.var(ddof=1) / 5, reference.var(ddof=1) / 4])
+    share = parts / parts.sum()
+    freedom = 1 / (.75 * share ** 2 / [4, 3] + .25 * share / [4, 3]).sum()
+    assert 3 < freedom < welch.df
+    reach = stats.t.isf(.025, freedom) * np.sqrt(parts.sum())
+    centre = row.mean() - reference.mean()
+    assert found.p() == pytest.approx(2 * stats.t.sf(abs(centre) / np.sqrt(parts.sum()), freedom), abs=1e-3)
+    assert found.interval() == pytest.approx((centre - reach, centre + reach), abs=1e-3)
 
 
 def test_images_alone_give_students_test():
