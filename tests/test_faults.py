@@ -106,6 +106,15 @@ def test_a_block_leaves_no_process_behind(tmp_path):
         time.sleep(0.01)
 
 
+def test_processes_that_go_on_after_a_kill_are_seen(tmp_path):
+    with Running(['bash', '-c', 'sleep 61 & wait'], tmp_path / 'log') as running:
+        assert not running.ended_before(lambda age: 'sleep 61 ' in running.left(0))
+        assert running.kill(group=False)
+        assert running.left(0.2) == ['sleep 61 ']
+    with Running(['bash', '-c', 'sleep 0.5 & wait'], tmp_path / 'log') as running:
+        assert running.finish()[0] == 0 and running.left() == []
+
+
 def test_what_did_not_hold_is_kept_and_named(tmp_path):
     def prepare(work):
         def inject(folder, rng):

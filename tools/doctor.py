@@ -69,6 +69,12 @@ def check_forks(report: Report) -> None:
         if both:
             report.line(fork, f'installed together with {", ".join(both)}',
                         f'{sys.executable} -m pip uninstall -y {" ".join(both)} {fork} && {REINSTALL}')
+    from pipelines.core.errors import InputError
+    from pipelines.openmm.compat import scope
+    try:
+        scope.check_installed()
+    except InputError as error:
+        report.line(error.parts['where'], f'finds {error.parts["found"]}', error.parts['remedy'])
     if not any(beside.values()):
         found = [f'{fork} {metadata.version(fork)}' for fork in FORKS if fork in installed]
         report.line('OpenMMLab forks', ', '.join(found))

@@ -20,6 +20,10 @@ if [ ! -x "$venv/bin/python" ]; then
     "$python" -m venv "$venv" || { rm -rf "$venv"; die "could not create $venv; on Debian or Ubuntu: apt install python3-venv"; }
 fi
 fits "$venv/bin/python"
+if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then  # uv and --without-pip make environments without it
+    "$venv/bin/python" -m ensurepip --upgrade >/dev/null 2>&1 ||
+        die "$venv has no pip, and its Python cannot bring one; make it anew: uv venv --seed $venv, or: python3 -m venv --clear $venv"
+fi
 need_kib=$((8 * 1024 * 1024)) have_kib=$(df -Pk "$venv" | awk 'NR == 2 {print $4}')
 [ "$have_kib" -ge $need_kib ] || die "$venv: 8 GiB of free disk are needed, $((have_kib / 1024 / 1024)) GiB are free"
 

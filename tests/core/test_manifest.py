@@ -268,7 +268,7 @@ def test_the_code_of_a_result_is_what_its_file_imports_however_far():
     assert {'pipelines/detect.py', 'pipelines/core/boxes.py', 'pipelines/openmm/detect/detection.py',
             'pipelines/openmm/engine/training.py', 'pipelines/openmm/engine/hooks.py',
             'pipelines/openmm/compat/scope.py'} <= found
-    assert not {path for path in found if path.startswith(('pipelines/synth', 'pipelines/openmm/synth', 'tools'))}
+    assert not {path for path in found if path.startswith(('pipelines/synth', 'pipelines/classify', 'tools'))}
 
 
 def test_a_result_says_what_it_was_made_with_and_going_on_elsewhere_is_said(tmp_path, capsys):
@@ -430,9 +430,9 @@ def test_a_killed_build_leaves_the_old_result_and_the_next_one_works(tmp_path):
 
 
 def test_of_two_processes_at_once_one_builds_and_one_waits(tmp_path):
-    first = start(tmp_path / 'out', tmp_path / 'marker', 1.0)
+    first = start(tmp_path / 'out', tmp_path / 'marker', 4)  # the other one starts meanwhile, on a busy machine, too
     wait_for(tmp_path / 'marker')
-    second = start(tmp_path / 'out', tmp_path / 'marker', 1.0)
+    second = start(tmp_path / 'out', tmp_path / 'marker', 1)
     answers = first.communicate()[0], second.communicate()[0]
     assert answers[0] == 'True\n'
     assert 'another process is writing' in answers[1] and answers[1].endswith('[slow] up to date\nFalse\n')

@@ -4,11 +4,14 @@
     python -m tools.faults --full                              # the counts of docs/reliability.md (make faults)
     python -m tools.faults --only kill-crop,races --count 20 --seed 7
 
-    kill-...   SIGKILL at a random moment of convert, detect (inference), crop or synth (sampling), uniform over the
-               time of an undisturbed run: to the whole process group or to the main process alone; in an empty folder,
-               over an earlier result, or over what a killed run of another command left. Right after, nothing, the
-               earlier or the whole new result is visible; the same command then ends with the bytes of an undisturbed
-               run, and a worker makes at most one shard again.
+    kill-...   SIGKILL at a random moment of convert, detect (inference), crop, synth (sampling) or classify (trainings
+               in processes), uniform over the time of an undisturbed run: to the whole process group or to the main
+               process alone; in an empty folder, over an earlier result, or over what a killed run of another command
+               left. Right after, nothing, the earlier or the whole new result is visible; the same command then ends
+               with the bytes of an undisturbed run, a worker makes at most one shard again, and no process of the
+               killed command lives on.
+    inputs     an annotation or an image changes at a random moment of convert or crop: the result is that of the one or
+               of the other state, or none and a line that says why; the same command then makes that of the new state.
     save       SIGKILL while a training saves a checkpoint, one of which is kept: it resumes, to the same numbers.
     save-mmengine   the same kills with mmengine's own hook, for comparison: no failure of ours.
     disk       a full disk (tmpfs) at a random point of what convert, crop, detect (training, inference) and synth
@@ -31,7 +34,7 @@ from functools import partial
 from pathlib import Path
 
 from pipelines.core.errors import InputError, command, some_of
-from tools.faults import changes, checkpoints, disk, kills, races
+from tools.faults import changes, checkpoints, disk, inputs, kills, races
 from tools.faults.row import Fault, inject, table
 
 MANY, FEW = '--classes 5 --train 200 --test 50', '--classes 3 --train 8 --test 4'
@@ -41,6 +44,9 @@ FAULTS = {
     'kill-detect': Fault('SIGKILL at a random moment of detect inference', 100, partial(kills.prepare, 'detect', FEW)),
     'kill-crop': Fault('SIGKILL at a random moment of crop', 100, partial(kills.prepare, 'crop', MANY)),
     'kill-synth': Fault('SIGKILL at a random moment of sampling', 100, partial(kills.prepare, 'synth', FEW)),
+    'kill-classify': Fault('SIGKILL at a random moment of classify (trainings and table)', 100,
+                           partial(kills.prepare, 'classify', FEW)),
+    'inputs': Fault('an input changes during a build', 50, partial(inputs.prepare, FEW)),
     'save': Fault(_SAVE, 100, partial(checkpoints.prepare, 'safe')),
     'save-mmengine': Fault(f"{_SAVE}: mmengine's own hook", 25, partial(checkpoints.prepare, 'mmengine'),
                            comparison=True),

@@ -54,7 +54,10 @@ STAGES = dict(
                workers='--workers', again=2 * 250),
     synth=Stage('pipelines.synth', 'synth/synth', ('crop', 'configs', 'models'),
                 '--crops {}/crop --out {}/synth/synth --config {}/configs/synth.py --images-per-class 16 --batch 1 '
-                '--standing-batches 1 --classifier-steps 2', '--images-per-class 6', workers='--gpus', again=4))
+                '--standing-batches 1 --classifier-steps 2', '--images-per-class 6', workers='--gpus', again=4),
+    classify=Stage('pipelines.classify', 'classify', ('convert', 'crop', 'configs'),
+                   '--data {} --out {}/classify --rows {}/configs/plain.py@full {}/configs/mixed.py@square --jobs 2 '
+                   '--seeds 0', '1'))
 
 # Children of the toys' configs that train for one iteration, or one epoch where that is one.
 CONFIGS = dict(

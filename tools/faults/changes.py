@@ -5,6 +5,7 @@ those of the undisturbed chain, and on its own parameters and results, which a c
 """
 from __future__ import annotations
 
+import json
 import random
 import re
 import shutil
@@ -29,6 +30,8 @@ COMMANDS = {
     'report': '--work {} --out {}/report'}
 
 _COCO = [f'convert/{split}.json' for split in SPLITS] + ['raw/Images']
+_SEEN = [f'{place}{split}{end}' for split in ('train', 'val')
+         for place, end in (('convert/', '.json'), ('raw/Images of ', ''))]
 _GAN = ['crop/square_train.json']
 _PLAIN, _MIXED = 'plain@full-seed0', 'mixed@square+synth-seed0'
 _MODELS = ['models/detect/detect', 'models/synth/synth', *(f'models/classify/{run}' for run in (_PLAIN, _MIXED))]
@@ -40,7 +43,7 @@ def _trained(run: str) -> list[str]:
 
 READS = {
     'convert': ['raw/Images', 'raw/Annotation', 'raw/lists/train_list.mat', 'raw/lists/test_list.mat'],
-    'detect: train': _COCO,
+    'detect: train': _SEEN,
     'detect': [*_COCO, 'models/detect/detect/model.pth'],
     'crop': [*_COCO, 'detect/detections.json'],
     'synth: train': _GAN,
@@ -138,7 +141,13 @@ def run_chain(data: Path, log: Path, more: dict[str, str]) -> set[str]:
     return again
 
 
-def state(path: Path) -> object:
+def state(data: Path, name: str) -> object:
+    """The bytes of a file, of a folder's files, or of those that the list of a split names (``folder of split``)."""
+    folder, _, split = name.partition(' of ')
+    path = data / folder
+    if split:
+        rows = json.loads((data / f'convert/{split}.json').read_text())['images']
+        return [(path / row['file_name']).read_bytes() for row in rows]
     return snapshot(path) if path.is_dir() else path.read_bytes()
 
 
@@ -154,7 +163,7 @@ def prepare(toy: str, work: Path) -> Injector:
     succeed([sys.executable, '-m', 'data_converters.toy', '--dataset', 'toy-dogs', '--out', base / 'raw', *toy.split()],
             base.with_name('toy.log'))
     run_chain(base, base.with_name('first'), {})
-    states = {path: state(base / path) for reads in READS.values() for path in reads}
+    states = {path: state(base, path) for reads in READS.values() for path in reads}
 
     def inject(folder: Path, rng: random.Random) -> str:
         change = CHANGES[int(folder.name) % len(CHANGES)]
@@ -162,7 +171,7 @@ def prepare(toy: str, work: Path) -> Injector:
         change.edit(data, rng)
         again = run_chain(data, folder / 'changed', change.more)
         expected = {*change.direct, *(step for step, reads in READS.items()
-                                      if any(state(data / path) != states[path] for path in reads))}
+                                      if any(state(data, path) != states[path] for path in reads))}
         if again != expected:
             raise Broken(f'{change.words}: ran again for nothing: {sorted(again - expected)}, '
                          f'did not run again: {sorted(expected - again)}')

@@ -87,6 +87,8 @@ def kill_and_rerun(stage: Stage, command: list[str], data: Path, *, event: Calla
         text = succeed(command, logs / 'rerun.log')
         if wrong := differences(snapshot(out), expected):
             raise Broken(f'the rerun ended with other bytes: {wrong}')
+        if left := running.left():
+            raise Broken(f'{len(left)} processes of the killed command go on: {left[0]}')
     if resumable and stage.workers:
         kept = re.search(r'goes on: (\d+) shards were done before', text)
         if shards != (int(kept[1]) if kept else 0):

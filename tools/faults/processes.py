@@ -1,11 +1,12 @@
 """Commands as a user's shell starts them, from outside: their words in a file, and no process of theirs left behind."""
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -64,6 +65,22 @@ class Running:
             time.sleep(_TICK)
         return status == -signal.SIGKILL
 
+    def left(self, patience: float = 20) -> list[str]:
+        """The commands of its processes that go on after its end, for longer than a pool needs to see that.
+
+        Args:
+            patience: seconds; torch's loader workers look for their parent every five.
+        """
+        while True:
+            found = []
+            for group, place in _groups():
+                with contextlib.suppress(OSError):
+                    if group == self._process.pid and (words := (place / 'cmdline').read_bytes()):
+                        found.append(words.replace(b'\0', b' ').decode()[:200])
+            if not found or (patience := patience - 0.1) < 0:
+                return found
+            time.sleep(0.1)
+
     def finish(self, limit: float = 600) -> tuple[int, str]:
         """Wait for the end; the exit status and all it said.
 
@@ -73,6 +90,15 @@ class Running:
         if not self.ended_before(lambda age: self.status() is not None or age > limit):
             raise Broken(f'{self.log.name}: still running after {limit:.0f} s')
         return self.status(), self.log.read_text(errors='replace')
+
+
+def _groups() -> Iterator[tuple[int, Path]]:
+    """The process group and the place in /proc of every process that runs, zombies left out."""
+    for path in Path('/proc').glob('[0-9]*/stat'):
+        with contextlib.suppress(OSError):
+            state, _, group, *_ = path.read_text().rpartition(')')[2].split()
+            if state != 'Z':
+                yield int(group), path.parent
 
 
 def run(command: Sequence[str | Path], log: Path, *, limit: float = 600) -> tuple[int, str]:

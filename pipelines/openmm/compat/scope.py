@@ -2,11 +2,16 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
+import importlib.util
 import io
+import os
 import warnings
 from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
 from typing import Any
+
+from pipelines.core.errors import InputError
 
 _OURS = dict(mmdet='detect.detection', mmpretrain='classify.classification', mmagic='synth.gan')
 
@@ -26,6 +31,25 @@ def custom_imports(scope: str, asked: Mapping[str, Any]) -> dict[str, Any]:
     named = asked.get('imports', [])
     named = [named] if isinstance(named, str) else list(named)
     return {'allow_failed_imports': False, **asked, 'imports': list(dict.fromkeys([*_modules(scope), *named]))}
+
+
+_FORKS = dict(mmengine='onedl-mmengine', mmcv='onedl-mmcv', mmdet='onedl-mmdetection', mmpretrain='onedl-mmpretrain')
+
+
+def check_installed() -> None:
+    """Each library is the one that set-up installed, not a clone of the original on PYTHONPATH.
+
+    Raises:
+        InputError: another place comes first.
+    """
+    for name, package in _FORKS.items():
+        found = importlib.util.find_spec(name)
+        place = Path(found.origin).resolve().parent if found and found.origin else None
+        expected = Path(str(metadata.distribution(package).locate_file(name))).resolve()
+        if place != expected:
+            raise InputError(f'import {name}', expected=f'{package} at {expected}', found=f'{place}, which comes first '
+                             'on the path', remedy='unset PYTHONPATH' if os.environ.get('PYTHONPATH') else
+                             f'move {place} away')
 
 
 def enter(scope: str) -> None:

@@ -62,6 +62,7 @@ def load(path: Path, *, data_root: Path, num_classes: int, images: Images = FULL
 
     from pipelines.openmm.compat import scope
 
+    scope.check_installed()
     _read_model_indices_once()
     MMLogger.get_current_instance().setLevel('WARNING')  # or it prints every variable it substitutes
     with _environment(FGIC_DATA_ROOT=str(data_root), FGIC_NUM_CLASSES=str(num_classes),
