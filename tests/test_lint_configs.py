@@ -62,6 +62,66 @@ def parts(finding: InputError) -> tuple[str, str, str, str]:
     (CLASSIFY, 'train_cgf = dict(max_epochs=3)',
      'bad.py:2, train_cgf', "a key of mmengine's Runner, or a variable that another line reads", 'train_cgf',
      'write train_cfg'),
+    (CLASSIFY, "train_pipeline = [\n    dict(type='LoadImageFromFile'), dict(type='PackInputs')]",
+     'bad.py:2, train_pipeline', "a key of mmengine's Runner, or a variable that another line reads", 'train_pipeline',
+     'its base has read its own before: set the key that the base set with it'),
+    (CLASSIFY, "sampling = dict(dtype='float32')", 'bad.py:2, sampling',
+     "a key of mmengine's Runner, or a variable that another line reads", 'sampling', 'take it out'),
+    (CLASSIFY, "train_cfg = dict(max_epochs=20)", 'bad.py', 'a change of mm_configs/classify/resnet18_64px.py',
+     'none: what is built is the same',
+     'set a key that is read, as train_dataloader.dataset.pipeline; or name the parent'),
+    (DETECT, "model = dict(test_cfg=dict(rcnn=dict(score_threshold=0.1)))",
+     'bad.py:2, model.test_cfg.rcnn.score_threshold', 'a key that the parent has in model.test_cfg.rcnn',
+     'score_threshold',
+     'write score_thr; if it is meant, write model.test_cfg.rcnn anew, with _delete_=True'),
+    (CLASSIFY, "data_preprocessor = dict(mean=[0.] * 3, std=[255.] * 3, to_rgb=True)", 'bad.py:2, data_preprocessor',
+     'one of data_preprocessor and model.data_preprocessor, which mmengine follows', 'both',
+     'write model = dict(data_preprocessor=...)'),
+    (CLASSIFY, "work_dir = 'mine'", 'bad.py:2, work_dir', 'nothing: the stage decides', 'mine',
+     'say --out, or WORK of make'),
+    (CLASSIFY, "train_cfg = dict(max_epochs=3)\nrandomness = dict(\n    seed=7, deterministic=True)",
+     'bad.py:4, randomness.seed', 'nothing: the stage decides', '7', 'say SEEDS (--seeds, --seed)'),
+    (CLASSIFY, "resume = False", 'bad.py:2, resume', 'nothing: the stage decides', 'False',
+     'an interrupted training always goes on; remove its folder to start anew'),
+    (CLASSIFY, "train_dataloader = dict(dataset=dict(data_root='/other/dogs'))",
+     'bad.py:2, train_dataloader.dataset.data_root', None, '/other/dogs',
+     'take the line out: the WORK that make was asked for is read'),
+    (CLASSIFY, "test_dataloader = dict(dataset=dict(ann_file='crop/square_train.json'))",
+     'bad.py:2, test_dataloader.dataset.ann_file', 'a list of test', 'crop/square_train.json, of train',
+     'name a list of test there: its figures are of images never trained on'),
+    (CLASSIFY, "val_dataloader = dict(dataset=dict(ann_file='crop/square_train.json'))",
+     'bad.py:2, val_dataloader.dataset.ann_file', 'a list of val', 'crop/square_train.json, of train',
+     'name a list of val there: val chooses the epoch, and test is read once, at the end'),
+    (CLASSIFY, "default_hooks = dict(checkpoint=None)",
+     'bad.py:2, default_hooks.checkpoint', 'a CheckpointHook', 'None',
+     'take the line out: model.pth is made of its checkpoints'),
+    (CLASSIFY, "default_hooks = dict(checkpoint=dict(save_bset='auto'))",
+     'bad.py:2, default_hooks.checkpoint.save_bset',
+     'an argument of SafeCheckpointHook', 'save_bset', 'write save_best'),
+    (CLASSIFY, "default_hooks = dict(checkpoint=dict(out_dir='/elsewhere'))",
+     'bad.py:2, default_hooks.checkpoint.out_dir', 'nothing', '/elsewhere',
+     'take it out: checkpoints are in logs/ beside model.pth'),
+    (CLASSIFY, "default_hooks = dict(checkpoint=dict(save_optimizer=False))",
+     'bad.py:2, default_hooks.checkpoint.save_optimizer', 'True', 'False',
+     'take it out: an interrupted training goes on with its optimiser'),
+    (CLASSIFY, "default_hooks = dict(checkpoint=dict(by_epoch=False))",
+     'bad.py:2, default_hooks.checkpoint.by_epoch', 'True, as train_cfg counts', 'False',
+     'write default_hooks = dict(checkpoint=dict(by_epoch=True))'),
+    (SYNTH, "default_hooks = dict(checkpoint=dict(save_best='PSNR', rule='greater'))",
+     'bad.py:2, default_hooks.checkpoint.save_best', 'a validation to choose by', 'no val_dataloader',
+     'take it out, or add val_dataloader, val_evaluator and val_cfg'),
+    (CLASSIFY, "default_hooks = dict(checkpoint=dict(save_best='quality', rule=None))",
+     'bad.py:2, default_hooks.checkpoint.rule', 'greater or less, for quality', 'None',
+     'Cannot infer the rule for key quality, thus a specific rule must be specified.'),
+    (CLASSIFY, "custom_hooks = [dict(type='CheckpointHook', interval=5)]", 'bad.py:2, custom_hooks.0',
+     'one hook of checkpoints', 'CheckpointHook', 'set default_hooks.checkpoint; save_best takes several metrics'),
+    (CLASSIFY, "custom_hooks = [dict(type='EMAHook', momentum=1e-4, evaluate_on_ema=False, evaluate_on_origin=True)]",
+     'bad.py:2, custom_hooks.0.evaluate_on_ema', 'True', 'False',
+     'take it out: model.pth holds the averaged weights, so val has to judge them'),
+    (CLASSIFY, "test_cfg = dict(fp16=True)", 'bad.py:2, test_cfg.fp16', 'the precision that speed says', 'fp16=True',
+     "write speed = dict(dtype='bfloat16'), which holds wherever it computes"),
+    (CLASSIFY, "val_dataloader = dict(num_batch_per_epoch=2)", 'bad.py:2, val_dataloader.num_batch_per_epoch',
+     'every image of val', '2 batches', 'take it out'),
     (CLASSIFY, 'model = dict(head=dict(num_classes=6))',
      'bad.py:2, model.head.num_classes', '3, the number of classes in the data', '6',
      'take the line out of the config: the number comes from the data'),
@@ -91,6 +151,7 @@ def parts(finding: InputError) -> tuple[str, str, str, str]:
 ])
 def test_a_fault_is_found_where_it_is(base, lines, where, expected, found, remedy, child, toy_dogs_coco):
     given = findings(child(base, lines), toy_dogs_coco)
+    expected = expected or str(toy_dogs_coco)
     assert [parts(finding) for finding in given] == [(where, expected, found, remedy)]
 
 
@@ -98,11 +159,11 @@ FOUR = '16 = 4 GPUs x 4 images x 1 accumulated'
 
 
 @pytest.mark.parametrize(('lines', 'gpus', 'found'), [
-    ('', 4, None),
+    ('train_cfg = dict(max_epochs=3)', 4, None),
     ('auto_scale_lr = dict(_delete_=True)', 4, ('detect_toy.py:6', FOUR)),
     ('auto_scale_lr = dict(enable=False, base_batch_size=4)', 4, ('bad.py:2', FOUR)),
     ('auto_scale_lr = dict(enable=False, base_batch_size=16)', 4, None),
-    ('auto_scale_lr = dict(enable=True, base_batch_size=4)', 4, None),
+    ('auto_scale_lr = dict(enable=True, base_batch_size=8)', 4, None),
     ('auto_scale_lr = dict(enable=True, base_batch_size=4)\noptim_wrapper = dict(accumulative_counts=2)', 1,
      ('bad.py:2', '8 = 1 GPUs x 4 images x 2 accumulated')),
 ])
@@ -133,8 +194,8 @@ def test_signatures_follow_what_is_handed_on():
     assert parameters(type('Nothing', (), {})) == set()
 
 
-def test_a_classifier_has_one_gpu_however_many_there_are(child, toy_dogs_coco):
-    assert findings(child(CLASSIFY, ''), toy_dogs_coco, gpus=8) == []
+def test_a_classifier_has_one_gpu_however_many_there_are(toy_dogs_coco):
+    assert findings(CONFIGS / CLASSIFY, toy_dogs_coco, gpus=8) == []
 
 
 def test_an_override_is_named_as_one(toy_dogs_coco):
@@ -197,3 +258,33 @@ def test_the_shipped_configs_are_clean(path, toy_dogs_coco, monkeypatch):
     monkeypatch.setattr(lint_rules, 'RULES', [rule for rule in lint_rules.RULES if rule is not lint_rules.weights])
     small = any(word in path.stem for word in ('mobilenet', '64px', 'r18'))
     assert findings(path, toy_dogs_coco, gpus=1 if small else 8) == []
+
+
+@pytest.mark.parametrize('lines', [
+    "train_pipeline = _base_.train_pipeline\ntrain_pipeline[1].update(scale=96)\n"
+    "train_dataloader = dict(dataset=dict(pipeline=train_pipeline))",
+    "size = 96\nscale = (size, size)\n_base_.val_dataloader.dataset.pipeline[1].scale = scale",
+    "visualizer = dict(type='UniversalVisualizer', vis_backends=[dict(type='LocalVisBackend')])",
+    "default_hooks = dict(checkpoint=dict(type='CheckpointHook', save_best='auto', max_keep_ckpts=3))",
+    "model = dict(data_preprocessor=None)\ndata_preprocessor = dict(mean=[0.] * 3, std=[255.] * 3, to_rgb=True)",
+    "custom_hooks = [dict(type='EMAHook', momentum=1e-4)]\nlog_level = 'WARNING'\nexperiment_name = 'mine'",
+    "randomness = dict(deterministic=True)", "env_cfg = dict(cudnn_benchmark=False)",
+])
+def test_what_a_user_may_say_is_clean(lines, child, toy_dogs_coco):
+    assert findings(child(CLASSIFY, lines), toy_dogs_coco) == []
+
+
+def test_a_variable_that_a_grandchild_reads_lives(tmp_path, toy_dogs_coco):
+    (tmp_path / 'middle.py').write_text(f"_base_ = '{CONFIGS / CLASSIFY}'\nepochs = 3\nsteps = 2\n"
+                                        "train_cfg = dict(val_interval=1)\n")
+    (tmp_path / 'leaf.py').write_text("_base_ = './middle.py'\ntrain_cfg = dict(max_epochs={{_base_.epochs}})\n")
+    [finding] = findings(tmp_path / 'leaf.py', toy_dogs_coco)
+    assert parts(finding)[0] == 'middle.py:3, steps'
+
+
+@pytest.mark.parametrize(('option', 'where'), [
+    ('train_cgf.max_epochs=3', '--cfg-options, train_cgf'), ('work_dir=mine', '--cfg-options, work_dir'),
+    ('randomness.seed=7', '--cfg-options, randomness.seed')])
+def test_options_are_judged_as_lines_are(option, where, toy_dogs_coco):
+    [finding] = findings(CONFIGS / CLASSIFY, toy_dogs_coco, options=[option])
+    assert finding.parts['where'] == where

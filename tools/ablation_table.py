@@ -75,7 +75,7 @@ def read(folder: Path, models: Path) -> dict:
     for path in trained.values():
         if not path.is_file():
             raise InputError(path, expected='the config of a row', found='nothing', remedy='make classify again')
-    kept = effective_keys() - {'data_root', config_files.COMPARED_WITH}
+    kept = effective_keys('mmpretrain') - {'data_root', config_files.COMPARED_WITH}
     resolved = {name: {key: value for key, value in Config.fromfile(path)._cfg_dict.to_dict().items() if key in kept}
                 for name, path in trained.items()}
 

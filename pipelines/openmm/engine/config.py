@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from mmengine import Config
 
 
+RUNNER_READS = ('model_wrapper_cfg', 'sync_bn', 'find_unused_parameters', 'activation_checkpointing',
+                'efficient_conv_bn_eval')  # of the whole config, besides its parameters
+
+
 @contextmanager
 def _environment(**values: str) -> Iterator[None]:
     old = {name: os.environ.get(name) for name in values}
@@ -105,14 +109,18 @@ def walk(node: Any, where: str = '') -> Iterator[tuple[str, Any]]:
         yield from walk(value, name)
 
 
-def effective_keys() -> set[str]:
-    """Top-level keys that mmengine's Runner or a stage reads; all others of a config are variables of its own."""
+def effective_keys(scope: str) -> set[str]:
+    """Top-level keys that mmengine's Runner or a stage of a library reads; all others are variables of a config's own.
+
+    docs/config_keys.md says what becomes of each.
+    """
     import inspect
 
     from mmengine.runner import Runner
 
-    return {*inspect.signature(Runner).parameters, 'default_scope', 'model_wrapper_cfg', 'data_root', 'class_agnostic',
-            'custom_imports', 'speed', 'sampling', COMPARED_WITH}
+    own = dict(mmdet={'class_agnostic'}, mmpretrain={COMPARED_WITH}, mmagic={'sampling'}).get(scope, set())
+    runner = {*inspect.signature(Runner).parameters, *RUNNER_READS} - {'cfg'}
+    return {*runner, 'data_root', 'custom_imports', 'speed', *own}
 
 
 def check_num_classes(cfg: Config, path: Path, expected: int) -> None:

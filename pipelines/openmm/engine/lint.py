@@ -1,9 +1,11 @@
-"""What is wrong with an mm config, found before anything trains on it: the rules are in lint_rules.py.
+"""What is wrong with an mm config, found before anything trains on it: the rules are in lint_rules.py, lint_stages.py
+and lint_ablations.py.
 
 The stages, tools/train.py and `python -m tools.lint_configs` all ask here.
 """
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,17 +46,19 @@ def findings(config: Path, *, data_root: Path, categories: Sequence[Mapping[str,
         axes: what else `config.load` takes.
     """
     from pipelines.openmm.engine import config as mm
-    from pipelines.openmm.engine import lint_rules
+    from pipelines.openmm.engine import lint_ablations, lint_rules, lint_stages
 
+    load = functools.partial(mm.load, data_root=data_root, num_classes=len(categories), **axes)
     try:
-        cfg = mm.load(config, data_root=data_root, num_classes=len(categories), options=options, **axes)
+        cfg = load(config, options=options)
     except InputError as error:  # the rules need a config that loads
         return [error]
     names = [row['supercategory' if cfg.get('class_agnostic') else 'name'] for row in categories]
     setting = lint_rules.Setting(config, cfg, classes=list(dict.fromkeys(names)), work=work or data_root,
                                  gpus=classifier_gpus if cfg.default_scope == 'mmpretrain' else gpus,
-                                 options=options)
-    return [finding for rule in lint_rules.RULES for finding in rule(setting)]
+                                 options=options, data_root=data_root, load=load)
+    rules = (*lint_rules.RULES, *lint_stages.RULES, *lint_ablations.RULES)
+    return [finding for rule in rules for finding in rule(setting)]
 
 
 def check(configs: Sequence[Path], **setting: Any) -> None:

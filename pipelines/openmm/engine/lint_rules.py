@@ -5,7 +5,7 @@ A finding's place is ``file:line, key``: the line to change, in the config or in
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.core import lineage
 from pipelines.core.errors import InputError
-from pipelines.openmm.engine import config_files, config_lines, signatures
+from pipelines.openmm.engine import config_files, config_lines, config_variables, signatures
 from pipelines.openmm.engine.config import effective_keys, walk
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class Setting:
         work: folder that holds the stages' folders, for lists of the user's own.
         gpus: that share one training.
         options: ``key=value`` overrides that are in ``cfg`` and in no file.
+        data_root: what file names are relative to.
+        load: another config for the same data, without the options.
     """
     config: Path
     cfg: Config
@@ -40,10 +42,15 @@ class Setting:
     work: Path
     gpus: int
     options: Sequence[str] = ()
+    data_root: Path = Path()
+    load: Callable[[Path], Config] | None = None
+
+    def overrides(self, key: str) -> bool:
+        """Whether an option sets a key, or what is around it."""
+        return any(f'{key}.'.startswith(option.partition('=')[0] + '.') for option in self.options)
 
     def finding(self, key: str, *, expected: str, found: str, remedy: str) -> InputError:
-        overridden = any(f'{key}.'.startswith(option.partition('=')[0] + '.') for option in self.options)
-        where = f'--cfg-options, {key}' if overridden else config_lines.place(self.config, key)
+        where = f'--cfg-options, {key}' if self.overrides(key) else config_lines.place(self.config, key)
         return InputError(where, expected=expected, found=found, remedy=remedy)
 
 
@@ -64,23 +71,28 @@ def unknown_keys(setting: Setting) -> Findings:
             owner = built.__name__ if built else key
             for name in sorted(name for name in set(node) - taken if not name.startswith('_')):
                 yield setting.finding(f'{key}.{name}', expected=f'an argument of {owner}', found=name,
-                                      remedy=_instead(name, taken))
+                                      remedy=instead(name, taken))
     yield from _unread(setting, cfg)
 
 
-def _instead(name: str, known: Iterable[str]) -> str:
+def instead(name: str, known: Iterable[str]) -> str:
     close = get_close_matches(name, known, 1)
     return f'write {close[0]}' if close else 'take it out'
 
 
 def _unread(setting: Setting, cfg: dict) -> Findings:
-    """Top-level names that neither the Runner nor the configs' own lines nor the stages read."""
-    read = effective_keys()
-    text = '\n'.join(file.read_text(encoding='utf-8') for file in config_files.files(setting.config))
-    for name in sorted(set(cfg) - read):
-        if config_lines.find(setting.config, name) and len(re.findall(rf'\b{name}\b(?!\s*=[^=])', text)) == 0:
-            yield setting.finding(name, expected="a key of mmengine's Runner, or a variable that another line reads",
-                                  found=name, remedy=_instead(name, read))
+    """Top-level names that neither the Runner, nor a stage, nor a line that matters reads where they are set."""
+    read = effective_keys(cfg['default_scope'])
+    expected = "a key of mmengine's Runner, or a variable that another line reads"
+    for file, line, name in config_variables.dead(setting.config, read):
+        if name in cfg:
+            inherited = any(name in config_variables.names(base) for base in config_files.files(file)[:-1])
+            yield InputError(f'{config_lines.shown(file)}:{line}, {name}', expected=expected, found=name,
+                             remedy='its base has read its own before: set the key that the base set with it'
+                             if inherited else instead(name, read))
+    for name in sorted({option.partition('=')[0].partition('.')[0] for option in setting.options} - read):
+        yield InputError(f'--cfg-options, {name}', expected="a key of mmengine's Runner", found=name,
+                         remedy=instead(name, read))
 
 
 # --- the data ---
@@ -110,13 +122,14 @@ def split_of(name: str, work: Path) -> str | None:
 
 def splits(setting: Setting) -> Findings:
     """Test (or val) images in training, and epochs chosen on test."""
-    allowed = dict(train={'train'}, val={'val', 'train'})
+    detector = setting.cfg.default_scope == 'mmdet'  # its stage gives test_dataloader the list of each split
+    allowed = dict(train={'train'}, val={'val'}, test={'test', *(['val'] if detector else [])})
     for loader, of in allowed.items():
         node = setting.cfg.get(f'{loader}_dataloader') or {}
         for key, value in walk(dict(node), f'{loader}_dataloader'):
             if key.endswith('.ann_file') and (split := split_of(value, setting.work)) not in {*of, None}:
-                why = ('nothing of it may be trained on' if loader == 'train' else
-                       'val chooses the epoch, and test is read once, at the end')
+                why = dict(train='nothing of it may be trained on', test='its figures are of images never trained on',
+                           val='val chooses the epoch, and test is read once, at the end')[loader]
                 yield setting.finding(key, expected=f'a list of {loader}', found=f'{value}, of {split}',
                                       remedy=f'name a list of {loader} there: {why}')
 

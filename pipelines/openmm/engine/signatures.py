@@ -42,11 +42,19 @@ def parameters(built: Any) -> frozenset[str] | None:
         arguments = inspect.signature(owner).parameters
         known.update(arguments)
         others = next((name for name, value in arguments.items() if value.kind is value.VAR_KEYWORD), None)
-        if others is None:
+        if others is None or built in _closed():
             return frozenset(known)
         if not _hands_on(owner, others):
             return None
     return None
+
+
+@functools.cache
+def _closed() -> tuple[type, ...]:
+    """Classes that keep further arguments without a use for them."""
+    from pipelines.openmm.engine.checkpoints import CheckpointHook, SafeCheckpointHook
+
+    return CheckpointHook, SafeCheckpointHook
 
 
 def _hands_on(function: Any, name: str) -> bool:
@@ -89,7 +97,12 @@ def _typeless() -> dict[str, frozenset[str]]:
             'optim_wrapper': parameters(OptimWrapper) | CONSUMED['optim_wrapper'],
             'log_processor': parameters(LogProcessor), 'randomness': parameters(set_random_seed),
             'speed': parameters(speed.apply) - {'network'},
-            'auto_scale_lr': frozenset({'enable', 'base_batch_size'})}
+            'auto_scale_lr': frozenset({'enable', 'base_batch_size'}),
+            'val_cfg': frozenset({'fp16'}), 'test_cfg': frozenset({'fp16'}),  # ValLoop, TestLoop
+            'env_cfg': frozenset({'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'}),  # Runner.setup_env
+            'optim_wrapper.paramwise_cfg': frozenset({  # DefaultOptimWrapperConstructor
+                'bias_lr_mult', 'bias_decay_mult', 'norm_decay_mult', 'dwconv_decay_mult', 'dcn_offset_lr_mult',
+                'flat_decay_mult', 'bypass_duplicate', 'custom_keys'})}
 
 
 def taken(node: Mapping[str, Any], key: str, built: Any) -> frozenset[str] | None:
