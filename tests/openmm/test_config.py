@@ -43,6 +43,16 @@ def test_a_config_with_another_number_of_classes_is_refused(tmp_path):
         mm.load(path, data_root=Path('x'), num_classes=4)
 
 
+@pytest.mark.parametrize(('line', 'words'), [
+    ("default_scope = 'mmseg'", r"leaf\.py:2, default_scope: expected mmdet or mmpretrain or mmagic, found mmseg"),
+    ("custom_imports = dict(imports=['no_such_module'], allow_failed_imports=False)", 'expected an mm config, found Import')])
+def test_what_cannot_be_imported_is_said(line, words, tmp_path):
+    path = tmp_path / 'leaf.py'
+    path.write_text(f"_base_ = '{ROOT}/mm_configs/classify/resnet18_64px.py'\n{line}\n")
+    with pytest.raises(InputError, match=words):
+        mm.load(path, data_root=Path('x'), num_classes=4)
+
+
 def test_digest_sees_keys_not_comments(tmp_path):
     base, leaf = tmp_path / 'base.py', tmp_path / 'leaf.py'
     base.write_text('lr = 1\n')

@@ -14,6 +14,7 @@ from typing import Any
 from pipelines.core.errors import InputError
 
 _OURS = dict(mmdet='detect.detection', mmpretrain='classify.classification', mmagic='synth.gan')
+LIBRARIES = tuple(_OURS)
 
 
 def _modules(scope: str) -> list[str]:

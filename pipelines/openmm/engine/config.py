@@ -73,7 +73,7 @@ def load(path: Path, *, data_root: Path, num_classes: int, images: Images = FULL
                       FGIC_IMAGES=images.kind):
         try:
             cfg = Config.fromfile(str(path), lazy_import=False)
-        except (OSError, SyntaxError, KeyError, AttributeError, NameError, TypeError) as error:
+        except (OSError, SyntaxError, KeyError, AttributeError, NameError, TypeError, ImportError) as error:
             raise InputError(path, expected='an mm config', found=f'{type(error).__name__}: {error}',
                              remedy='compare it with its neighbours in mm_configs/') from None
     overrides = {}
@@ -86,6 +86,9 @@ def load(path: Path, *, data_root: Path, num_classes: int, images: Images = FULL
         cfg.train_dataloader.dataset = _with_synthetic(cfg.train_dataloader.dataset, images)
     cfg.merge_from_dict(overrides)
     check_num_classes(cfg, path, 1 if cfg.get('class_agnostic') else num_classes)
+    if cfg.get('default_scope') not in scope.LIBRARIES:
+        raise InputError(config_lines.place(path, 'default_scope'), expected=' or '.join(scope.LIBRARIES),
+                         found=str(cfg.get('default_scope')), remedy='name the library that the config is for')
     scope.enter(cfg.default_scope)
     return cfg
 
