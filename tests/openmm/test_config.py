@@ -45,7 +45,8 @@ def test_a_config_with_another_number_of_classes_is_refused(tmp_path):
 
 @pytest.mark.parametrize(('line', 'words'), [
     ("default_scope = 'mmseg'", r"leaf\.py:2, default_scope: expected mmdet or mmpretrain or mmagic, found mmseg"),
-    ("custom_imports = dict(imports=['no_such_module'], allow_failed_imports=False)", 'expected an mm config, found Import')])
+    ("custom_imports = dict(imports=['no_such_module'], allow_failed_imports=False)",
+     'expected an mm config, found Import')])
 def test_what_cannot_be_imported_is_said(line, words, tmp_path):
     path = tmp_path / 'leaf.py'
     path.write_text(f"_base_ = '{ROOT}/mm_configs/classify/resnet18_64px.py'\n{line}\n")
