@@ -85,3 +85,7 @@ def repeatable(*, tf32: bool = False) -> AbstractContextManager[None]:
     import torch
 
     return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=tf32)
+
+
+if __name__ == '__main__':  # of make: how many GPUs there are to train on
+    print(len(gpus()))
