@@ -76,7 +76,7 @@ def test_every_comparison_is_shown_with_its_verdict(page, table):
         assert shown[4].split(' ', 1)[1].startswith(one['verdict'])
     assert {one['verdict'] for one in wanted} == {'better', 'worse', 'no gain shown'}
     assert 'Not compared: square crops with margin, as no row of this table is called margin.' in page.text
-    assert 'read 24 times by trained models' in page.text and 'for 9 comparisons' in page.text
+    assert 'read 24 times by trained models' in page.text and 'earlier tables included (9).' in page.text
 
 
 def test_headline_names_what_helped(page, table):

@@ -145,7 +145,8 @@ def _label(key: str) -> str:
 def _panel(axis: Axes, title: str, keys: list[str], models: list[Model]) -> None:
     for key, colour in zip(keys, (*_SERIES, *[_GREY] * len(keys))):
         for i, model in enumerate(models):
-            axis.plot(*_series(model, key), color=colour, lw=1, alpha=0.8,
+            steps, values = _series(model, key)
+            axis.plot(steps, values, color=colour, lw=1, alpha=0.8, marker='o' if len(steps) == 1 else None, ms=4,
                       label=_label(key) if len(keys) > 1 and not i else None)
     axis.set_title(f'{fill(title, 30)}\n{_label(keys[0]) if len(keys) == 1 else "losses"}')
     axis.grid()
