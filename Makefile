@@ -1,22 +1,41 @@
 # Fine-grained classification: raw annotations -> boxes -> crops -> synthetic images -> classifiers -> report.
 # make help
 
+# What a user may set, on the command line alone: names such as WORK mean other things in other people's environments.
+VARIABLES := DATASET RAW LAYOUT SUPER BOX_FRAME SUBSET BOXES_FROM BOXES PROFILE DETECT SYNTH ROWS SEEDS TEST CROP_SIZE \
+             IMAGES_PER_CLASS INCEPTION WEIGHTS WORK GPUS JOBS DEVICE SCHEDULER STRICT MAX_BAD AGAIN PYTHON
+GIVEN     := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+$(foreach name,$(VARIABLES),$(if $(filter environment,$(firstword $(origin $(name)))),$(eval undefine $(name))))
+
 DATASET ?= toy-dogs
 WORK    ?= work_dirs
 SEEDS   ?= 0 1 2
-ifndef GPUS
-  GPUS  := $(shell nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU')
-endif
 PYTHON  ?= python3
-TOY     := $(filter toy-%,$(DATASET))
-PROFILE ?= $(if $(TOY),toy,$(if $(filter-out 0,$(GPUS)),full,laptop))
 VENV    := $(or $(VIRTUAL_ENV),.venv)
 PY      := $(VENV)/bin/python
-D       := $(WORK)/$(DATASET)
-ifneq ($(words $(WORK) $(VENV) $(DATASET)),3)
-  $(error WORK, VIRTUAL_ENV and DATASET: one word each, without spaces; found '$(WORK)', '$(VENV)', '$(DATASET)')
+ifeq ($(DEVICE),cpu)
+  export CUDA_VISIBLE_DEVICES :=
 endif
+# Torch is asked where there is a driver to ask for: that takes seconds.
+ifndef GPUS
+  GPUS  := $(or $(if $(wildcard /dev/nvidiactl /dev/dxg /dev/kfd),$(shell $(PY) -m pipelines.openmm.engine.devices 2>/dev/null)),0)
+endif
+TOY     := $(filter toy-%,$(DATASET))
+PROFILE ?= $(if $(TOY),toy,$(if $(filter-out 0,$(GPUS)),full,laptop))
+D       := $(WORK)/$(DATASET)
+
+# What commands read from the environment; a shell's quotes cannot break it.
+export FGIC_GIVEN   := $(GIVEN)
+export FGIC_KNOWN   := $(VARIABLES) VIRTUAL_ENV
+export FGIC_DATASET := $(DATASET)
+export FGIC_RAW     := $(RAW)
+export FGIC_WORK    := $(WORK)
+export FGIC_PROFILE := $(PROFILE)
+export FGIC_GPUS    := $(GPUS)
+export FGIC_DEVICE  := $(DEVICE)
 export FGIC_WEIGHTS := $(WEIGHTS)
+export FGIC_AGAIN   := $(AGAIN)
+export PYTHONUTF8   := 1
 
 # What each stage takes, by profile. Every variable can be set: make classify ROWS="resnet50@full my/own.py@square".
 PROFILES := $(notdir $(basename $(wildcard mm_configs/profiles/*.mk)))
@@ -52,16 +71,19 @@ help:  ## this text
 	@echo '  DATASET  any word; toy-dogs and toy-birds are drawn, the others need RAW  [$(DATASET)]'
 	@echo '  RAW      the unpacked dataset, or a folder with its official archives    [$(or $(RAW),not needed for the toys)]'
 	@echo '  LAYOUT   of RAW, where it is not to be recognised; SUPER: what all classes are, e.g. mushroom (docs/own_data.md)'
+	@echo '  SUBSET=1  leave out images that no list names; BOX_FRAME: shown or stored, of boxes of images that EXIF turns'
 	@echo '  PROFILE  toy, laptop (a CPU, small models) or full (GPUs, full size)     [$(PROFILE)]'
 	@echo '  WEIGHTS  folder with pretrained weights (python -m tools.weights)         [$(or $(WEIGHTS),none)]'
 	@echo '  WORK     where results go: WORK/DATASET/STAGE/                           [$(WORK)]'
 	@echo '  TEST=no  keep the test split shut, and compare on val'
 	@echo '  SEEDS    of the classifiers                                              [$(SEEDS)]'
 	@echo '  GPUS     to train on                                                     [$(GPUS)]'
+	@echo '  DEVICE=cpu  use no GPU; AGAIN=1  make results anew that other code made'
 	@echo '  JOBS     classifiers trained at the same time (else one per GPU, or one per free CPU)'
 	@echo '  BOXES    gt, det, or train=gt,val=det,test=det: the boxes that are cropped'
 	@echo '  BOXES_FROM  boxes in a file (COCO, CSV, YOLO, MegaDetector), or WORK/DATASET of a run whose detector finds them'
 	@echo '  STRICT=1 stop at the first damaged image; MAX_BAD=0.01: the share of them above which make stops'
+	@echo '  PYTHON   that set-up makes .venv with                                    [$(PYTHON)]'
 	@echo '  SCHEDULER  of a Dask cluster that converts and crops (docs/scaling.md)'
 	@echo '  IMAGES_PER_CLASS    synthetic images to draw; INCEPTION=FILE  torchvision'"'"'s weights, for FID'
 	@echo
@@ -91,14 +113,14 @@ doctor: setup  ## what this machine has, what is wrong with it, and the command 
 
 # --- stages; each pulls in those before it, and each says `up to date` where nothing changed ---
 
-variables: setup
-	@$(PY) tools/check_variables.py --dataset '$(DATASET)' --profile '$(PROFILE)' --raw '$(RAW)' --weights '$(WEIGHTS)'
+variables:
+	@$(PYTHON) -m tools.check_variables
 
-convert: variables  ## raw annotations -> COCO
+convert: variables setup  ## raw annotations -> COCO
 ifneq ($(TOY),)
 	@$(PY) -m data_converters.toy --dataset $(DATASET) --out $(D)/raw
 endif
-	@$(PY) -m data_converters.convert --dataset $(DATASET) --raw $(if $(TOY),$(D)/raw,'$(RAW)') --out $(D)/convert \
+	@$(PY) -m data_converters.convert --dataset $(DATASET) --raw $(if $(TOY),$(D)/raw,"$$FGIC_RAW") --out $(D)/convert \
 		--verify $(LAYOUT_OPTIONS) $(DATA_OPTIONS)
 
 check: convert
@@ -142,5 +164,5 @@ bench-train: setup  ## measure training and inference against the libraries' own
 faults: setup  ## kill stages, fill the disk, ...; count what held (docs/reliability.md)
 	$(PY) -m tools.faults --full
 
-clean: variables  ## remove the results of DATASET
-	rm -rf -- '$(D)'
+clean:  ## remove the results of DATASET
+	@$(PYTHON) -m tools.clean --work "$$FGIC_WORK" --dataset "$$FGIC_DATASET"

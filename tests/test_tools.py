@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,11 +26,31 @@ def test_make_checks_the_configs_of_the_stages_it_runs(target, asked):
     assert {word.split('/')[1] for word in line.split() if word.startswith('mm_configs/')} == asked
 
 
-def test_make_help_names_targets_and_variables():
-    text = subprocess.run(['make', 'help'], capture_output=True, text=True, cwd=ROOT, check=True).stdout
-    for word in ('demo', 'test', 'doctor', 'detect', 'crop', 'synth', 'classify', 'report', 'DATASET', 'PROFILE', 'RAW',
-                 'WEIGHTS', 'WORK', 'SEEDS', 'GPUS'):
-        assert word in text
+def make(*words: str, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(['make', f'VIRTUAL_ENV={sys.prefix}', *words], capture_output=True, text=True, cwd=ROOT,
+                          env={'PATH': os.environ['PATH'], **environment})
+
+
+def test_make_help_names_targets_and_every_variable():
+    text = make('help').stdout
+    known = re.search(r'^VARIABLES := (.*?[^\\\\])$', (ROOT / 'Makefile').read_text(), re.MULTILINE | re.DOTALL)[1]
+    names = [name for name in known.split() if name != '\\\\'.strip()]
+    assert {'DATASET', 'RAW', 'BOXES_FROM', 'PYTHON'} <= set(names)
+    assert [name for name in names if name.strip('\\') and not re.search(rf'\b{name}\b', text)] == []
+    for target in ('demo', 'test', 'doctor', 'detect', 'crop', 'synth', 'classify', 'report', 'clean'):
+        assert f'make {target}' in text
+
+
+def test_a_sites_environment_is_not_mistaken_for_variables():
+    plain, exported = (make('-n', 'classify', **environment).stdout for environment in (
+        {}, dict(WORK='/scratch/me', DATASET='x', RAW='/data', SEEDS='9', PROFILE='full', ROWS='a', GPUS='4')))
+    assert '--out work_dirs/toy-dogs/classify' in plain and plain == exported
+    assert '--out /scratch/me/toy-dogs/classify' in make('-n', 'classify', 'WORK=/scratch/me').stdout
+
+
+def test_a_misspelt_variable_stops_make():
+    done = make('convert', 'DATSET=cub')
+    assert done.returncode == 2 and 'did you mean DATASET?' in done.stderr
 
 
 @pytest.mark.mm
