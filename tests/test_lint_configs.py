@@ -266,7 +266,8 @@ def test_the_shipped_configs_are_clean(path, toy_dogs_coco, monkeypatch):
     "size = 96\nscale = (size, size)\n_base_.val_dataloader.dataset.pipeline[1].scale = scale",
     "visualizer = dict(type='UniversalVisualizer', vis_backends=[dict(type='LocalVisBackend')])",
     "default_hooks = dict(checkpoint=dict(type='CheckpointHook', save_best='auto', max_keep_ckpts=3))",
-    "model = dict(data_preprocessor=None)\ndata_preprocessor = dict(mean=[0.] * 3, std=[255.] * 3, to_rgb=True)",
+    "model = dict(_delete_=True, type='ImageClassifier', backbone=_base_.model.backbone, neck=_base_.model.neck,\n"
+    "    head=_base_.model.head)\ndata_preprocessor = dict(mean=[0.] * 3, std=[255.] * 3, to_rgb=True)",
     "custom_hooks = [dict(type='EMAHook', momentum=1e-4)]\nlog_level = 'WARNING'\nexperiment_name = 'mine'",
     "randomness = dict(deterministic=True)", "env_cfg = dict(cudnn_benchmark=False)",
 ])

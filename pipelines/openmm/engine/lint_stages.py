@@ -34,7 +34,7 @@ def decided(setting: Setting) -> Findings:
 
 def preprocessing(setting: Setting) -> Findings:
     """mmengine takes ``data_preprocessor`` into a model that has none, and leaves it out where it has one."""
-    if setting.cfg.get('data_preprocessor') and setting.cfg.model.get('data_preprocessor'):
+    if setting.cfg.get('data_preprocessor') and 'data_preprocessor' in setting.cfg.model:  # None, too
         yield setting.finding('data_preprocessor', found='both', remedy='write model = dict(data_preprocessor=...)',
                               expected='one of data_preprocessor and model.data_preprocessor, which mmengine follows')
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import io
 import logging
@@ -46,7 +47,9 @@ def prepare(cfg: Config, folder: Path, *, seed: int, title: str = 'train') -> Co
     own = [dict(type='mmengine.MetricsHook', path=str(folder / 'metrics.jsonl'), interval=interval),
            dict(type='mmengine.ProgressHook', title=title), dict(type='mmengine.StartHook'),
            dict(type='SyncBuffersHook')]  # or each process validates with batch statistics of its own
-    cfg.custom_hooks = [*cfg.get('custom_hooks', []), *own]
+    names = {hook['type'] for hook in own}  # a config.py has them already
+    asked = [hook for hook in cfg.get('custom_hooks') or [] if hook['type'] not in names]
+    cfg.custom_hooks = [*asked, *own]
     return cfg
 
 
@@ -71,7 +74,7 @@ def train(cfg: Config, folder: Path, *, seed: int, title: str = 'train', gpus: i
         ``best_epoch``, ``best_score`` and ``best_metric`` where the config chooses by validation, else empty.
     """
     (folder / LOGS).mkdir(parents=True, exist_ok=True)
-    (folder / 'config.py').write_text(_portable(cfg))
+    (folder / 'config.py').write_text(_portable(prepare(copy.deepcopy(cfg), folder, seed=seed), folder))
     prepare(cfg, folder, seed=seed, title=title)
     if gpus > 1:
         cfg.dump(folder / LOGS / 'launch.py')
@@ -81,10 +84,14 @@ def train(cfg: Config, folder: Path, *, seed: int, title: str = 'train', gpus: i
     return finish(folder) if int(os.environ.get('RANK', 0)) == 0 else {}
 
 
-def _portable(cfg: Config) -> str:
+def _portable(cfg: Config, folder: Path | None = None) -> str:
     """A config's text, in which the data's place is a variable again: the same text wherever the data lie.
 
     The libraries' own APIs read it, too: it names the modules of ours that they have to import.
+
+    Args:
+        cfg: as it runs.
+        folder: of the training: its paths are relative to that.
     """
     from mmengine import Config
 
@@ -95,9 +102,12 @@ def _portable(cfg: Config) -> str:
             return {key: replaced(value) for key, value in node.items()}
         if isinstance(node, (list, tuple)):
             return type(node)(map(replaced, node))
-        return node.replace(str(cfg.data_root), '{{$FGIC_DATA_ROOT:.}}') if isinstance(node, str) else node
+        if not isinstance(node, str):
+            return node
+        node = node.replace(f'{folder}/', '') if folder else node
+        return node.replace(str(cfg.data_root), '{{$FGIC_DATA_ROOT:.}}') if 'data_root' in cfg else node
 
-    content = replaced(cfg.to_dict()) if 'data_root' in cfg else cfg.to_dict()
+    content = replaced(cfg.to_dict())
     if 'default_scope' in content:
         content['custom_imports'] = scope.custom_imports(content['default_scope'], content.get('custom_imports', {}))
     return Config(content).pretty_text
