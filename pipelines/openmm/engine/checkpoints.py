@@ -52,6 +52,12 @@ class SafeCheckpointHook(CheckpointHook):
     # 'detect/...', 'recall' and 'f1-score' are not among mmengine's
     _default_greater_keys = [*CheckpointHook._default_greater_keys, 'detect/', 'recall', 'f1-score']
 
+    def before_train(self, runner: Any) -> None:
+        if runner.iter == 0:  # a training before, in this process and this second, has the same message hub
+            runner.message_hub.update_info(BEST, {})
+            runner.message_hub.update_info(CHOOSING, None)
+        super().before_train(runner)
+
     def after_train_epoch(self, runner: Any) -> None:
         if self.by_epoch and not self._is_validated(runner, runner.epoch + 1):
             super().after_train_epoch(runner)
