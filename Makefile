@@ -60,7 +60,7 @@ LINT := $(call recipe,detect,$(DETECT)) \
         $(if $(filter synth classify report all,$(MAKECMDGOALS)),$(call recipe,synth,$(SYNTH))) \
         $(if $(filter classify report all,$(MAKECMDGOALS)),$(foreach row,$(ROW_RECIPES),$(call recipe,classify,$(row))))
 
-.PHONY: help setup doctor demo test variables convert check detect crop synth classify report all lock clean bench-data bench-train faults
+.PHONY: help setup doctor demo test variables convert check detect crop synth classify report all lock clean profile bench-data bench-train bench-gpu faults
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -147,6 +147,9 @@ classify: crop $(if $(GENERATED),synth)  ## train classifiers with and without e
 report: classify  ## one page with everything
 	@$(PY) -m pipelines.report --work $(D) --out $(D)/report
 
+profile:  ## where the time of DATASET's results went, by stage and part
+	@$(PY) -m tools.time_spent --work $(D)
+
 # --- maintenance ---
 
 LOCK := uv pip compile --universal --python-version 3.10 --fork-strategy fewest --generate-hashes --no-annotate --no-header --quiet
@@ -160,6 +163,9 @@ bench-data: setup  ## measure the data path: ratios, seconds, memory (20 to 30 m
 
 bench-train: setup  ## measure training and inference against the libraries' own configs (docs/benchmarks.md)
 	$(PY) -m tools.bench.train
+
+bench-gpu: setup  ## what only a GPU can show, in steps with a time limit; goes on where it was cut (docs/benchmarks.md)
+	$(PY) -m tools.bench.gpu
 
 faults: setup  ## kill stages, fill the disk, ...; count what held (docs/reliability.md)
 	$(PY) -m tools.faults --full

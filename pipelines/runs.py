@@ -17,7 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.core import ledger, lineage, machine, manifest
+from pipelines.core import ledger, lineage, machine, manifest, seconds
 from pipelines.core.coco import SPLITS
 from pipelines.core.errors import InputError
 from pipelines.core.rows import Row
@@ -147,7 +147,8 @@ def _predict(run: Run, split: str, model: Path, folder: Path, **more: object) ->
     """Write ``<split>.json``: softmax of every image of the list, with its id and label."""
     from pipelines.openmm.classify import classification
     classes, rows = run.rows(split)
-    scores = classification.predict(run.load(), model, run.work / run.lists()[split][0], split)
+    with seconds.part(folder, 'prediction', images=len(rows)):
+        scores = classification.predict(run.load(), model, run.work / run.lists()[split][0], split)
     (folder / f'{split}.json').write_text(json.dumps(dict(
         classes=classes, image_id=[row['image_id'] for row in rows], label=[row['gt_label'] for row in rows],
         scores=[[float(f'{value:.5g}') for value in row] for row in scores], **more)))

@@ -26,7 +26,7 @@ import functools
 import sys
 from pathlib import Path
 
-from pipelines.core import fingerprint, images, json_files, lineage, manifest, shards
+from pipelines.core import fingerprint, images, json_files, lineage, manifest, seconds, shards
 from pipelines.core import rows as table_rows
 from pipelines.core.errors import InputError, command
 from pipelines.openmm.engine import config_files, devices
@@ -119,8 +119,9 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
                      for index in range(count) for label, name in enumerate(classes)
                      for number in [image_seed(seed, label, index)]]  # class after class: a beginning is balanced
         source = (config.absolute(), crops.absolute(), len(classes), tuple(options or ()), generator.absolute())
-        write_images(folder.absolute(), synthetic, source, quality=quality, batch=batch,
-                     standing_batches=standing_batches, gpus=gpus)
+        with seconds.part(folder, 'sampling', images=len(synthetic)):
+            write_images(folder.absolute(), synthetic, source, quality=quality, batch=batch,
+                         standing_batches=standing_batches, gpus=gpus)
         for row, written in zip(synthetic, fingerprint.sha256_of(folder / row['img_path'] for row in synthetic)):
             row['sha256'] = written
         lineage.write_list(folder / 'train.json', classes, synthetic)
@@ -130,12 +131,13 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
         from pipelines.openmm.synth import gan_quality
         files = {name: [(root / row['img_path'], row['gt_label']) for row in part] for name, root, part in (
             ('real', crops, rows['train']), ('val', crops, rows['val']), ('synthetic', folder, synthetic))}
+        with seconds.part(folder, 'quality figures'):
+            quality_figures = gan_quality.measure(**files, num_classes=len(classes), seed=seed, steps=classifier_steps,
+                                                  inception=inception)
         json_files.write(folder / 'metrics.json', dict(
             config=config_files.shown(config), images_per_class=count,
             iterations=None if weights else cfg.train_cfg.max_iters,
-            resolution=cfg.model.generator.output_scale,
-            **gan_quality.measure(**files, num_classes=len(classes), seed=seed, steps=classifier_steps,
-                                  inception=inception)))
+            resolution=cfg.model.generator.output_scale, **quality_figures))
 
     inputs = {**sources, 'crop/square_val.json': lists['val'],
               **({'weights': weights} if weights else {'model.pth': generator}),

@@ -21,7 +21,8 @@ from pipelines.core.errors import InputError, command
 
 _MANIFEST, _NOTE, _LOGS = 'manifest.json', 'made-from.txt', 'logs'
 _TRAINED = {_NOTE, _LOGS, 'model.pth', 'config.py', 'metrics.jsonl'}
-_SIDES = ('lock', 'staging', 'old', 'stat.json', 'key')  # beside a result: core/manifest.py
+# What lies hidden beside a result: core/manifest.py, core/seconds.py.
+_SIDES = ('lock', 'staging', 'old', 'stat.json', 'key', 'seconds.json', 'staging.json')
 _DEPTH = 4  # WORK/DATASET/models/classify/ROW
 
 

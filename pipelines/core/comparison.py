@@ -87,7 +87,7 @@ def titles(rows: Sequence[Row]) -> dict[str, str]:
 
 
 def tabulate(rows: Sequence[Row], results: Results | None, val: Results | None = None, *, family: int = 0,
-             reads: int | None = None) -> dict[str, Any]:
+             reads: int | None = None) -> dict:
     """The table of `docs/formats.md` from the runs' predictions.
 
     Args:
@@ -133,8 +133,7 @@ def tabulate(rows: Sequence[Row], results: Results | None, val: Results | None =
                 missing=list(wanted.missing), changes=_changes(table))
 
 
-def _read(results: Results, rows: Sequence[Row], split: str) -> tuple[
-        dict[str, Any], dict[str, Any], dict[str, Any]]:
+def _read(results: Results, rows: Sequence[Row], split: str) -> tuple[dict, dict, dict]:
     """What all results of a split say alike, and by row what its seeds predict, and the numbers of each seed.
 
     Raises:
@@ -145,8 +144,7 @@ def _read(results: Results, rows: Sequence[Row], split: str) -> tuple[
     from pipelines.core import statistics
 
     first: dict[str, Any] = {}
-    outcomes = {}
-    numbers: dict[str, dict[Any, Any]] = {}
+    outcomes, numbers = {}, {}
     for row in rows:
         scores, numbers[row.name] = [], {}
         for seed, result in results[row.name].items():

@@ -18,7 +18,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -34,14 +33,13 @@ _STRAY = re.compile(r'\.DS_Store|\._.*|(?:eh)?[Tt]humbs\.db|[Dd]esktop\.ini|\.di
 _BYTES_PER_THREAD = 1 << 14  # while a thread hashes so much, another one gets the interpreter's lock for its next file
 
 
-def sha256(path: str | os.PathLike[str]) -> str:
+def sha256(path: str | os.PathLike) -> str:
     return sha256_of([path])[0]
 
 
-def sha256_of(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
+def sha256_of(paths: Iterable[str | os.PathLike]) -> list[str]:
     """SHA-256 of each file; the next ones are on their way into memory meanwhile."""
-    rest, digests = iter(paths), list[str]()
-    opened: deque[int] = deque()
+    rest, opened, digests = iter(paths), deque(), []
     try:
         while True:
             for path in islice(rest, _AHEAD - len(opened)):
@@ -59,7 +57,7 @@ def sha256_of(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
             os.close(file)
 
 
-def _sha256_parallel(paths: Sequence[str | os.PathLike[str]], total_bytes: int) -> list[str]:
+def _sha256_parallel(paths: Sequence[str | os.PathLike], total_bytes: int) -> list[str]:
     """`sha256_of`, by as many threads as gain something at the mean size of these files."""
     threads = min(machine.cpus(), 8, total_bytes // (_BYTES_PER_THREAD * max(len(paths), 1)),
                   -(-len(paths) // _TOGETHER))
@@ -104,9 +102,9 @@ class Digests:
         self._values += bytes.fromhex(sha256)
 
     @functools.cached_property
-    def _sorted(self) -> tuple[np.ndarray[Any, Any], ...]:
+    def _sorted(self) -> tuple[np.ndarray, ...]:
         columns = np.asarray(self._keys), np.asarray(self._sizes), np.frombuffer(self._values, 'V32')
-        del self._keys, self._sizes, self._values
+        self._keys = self._sizes = self._values = None
         order = np.argsort(columns[0])
         return tuple(column[order] for column in columns)
 
@@ -134,7 +132,7 @@ class Digests:
         return len(self._sorted[0]) - self._found
 
 
-def _stat(entry: os.DirEntry[str] | Path, root: str) -> os.stat_result:
+def _stat(entry: os.DirEntry | Path, root: str) -> os.stat_result:
     """Of a file that can be read to its end, and that no link puts outside ``root``."""
     try:
         result = entry.stat()
@@ -158,11 +156,11 @@ class Listed:
     names: Sequence[str]
 
 
-def _state(name: str, found: os.stat_result) -> tuple[Any, ...]:
+def _state(name: str, found: os.stat_result) -> tuple:
     return name, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
-def _read_after(states: Iterable[tuple[Any, ...]]) -> None:
+def _read_after(states: Iterable[tuple]) -> None:
     """Wait until the clock of the file system has gone on since the last change: a later one has another time then."""
     newest = max((state[3] for state in states), default=0) / 1e9
     if 0 <= (age := time.time() - newest) < _TICK:
@@ -186,7 +184,6 @@ def fingerprint(path: Path | Listed, cache: Cache, root: str = '', written: Dige
     if isinstance(path, Listed):
         return _listed(path, cache)
     folder = path.is_dir()
-    files: Sequence[os.DirEntry[str] | Path]
     if folder:
         root = root or os.path.realpath(path) + os.sep
         entries = sorted((entry for entry in os.scandir(path) if not _STRAY.fullmatch(entry.name)),
@@ -217,12 +214,12 @@ def fingerprint(path: Path | Listed, cache: Cache, root: str = '', written: Dige
     return hashlib.sha256((found + ''.join(rows)).encode(errors='surrogateescape')).hexdigest(), count
 
 
-def _known(cache: Cache, key: str, state: list[tuple[Any, ...]]) -> tuple[str | None, str]:
+def _known(cache: Cache, key: str, state: list[tuple]) -> tuple[str | None, str]:
     stats = hashlib.sha256(repr(state).encode()).hexdigest()
     return cache.get(key, stats), stats
 
 
-def _read(files: list[Any], state: list[tuple[Any, ...]]) -> list[str]:
+def _read(files: list, state: list[tuple]) -> list[str]:
     _read_after(state)
     return _sha256_parallel(files, sum(size for _, size, *_ in state))
 
@@ -234,7 +231,7 @@ def _listed(listed: Listed, cache: Cache) -> tuple[str, int]:
         try:
             state.append(_state(name, os.stat(f'{root}/{name}')))
         except OSError as error:
-            raise InputError(f'{listed.root}/{name}', expected='a file, as a list names it', found=str(error.strerror),
+            raise InputError(f'{listed.root}/{name}', expected='a file, as a list names it', found=error.strerror,
                              remedy='run the stage that made it again') from None
     key = f'{root}: {hashlib.sha256(chr(10).join(names).encode(errors="surrogateescape")).hexdigest()}'
     found, stats = _known(cache, key, state)

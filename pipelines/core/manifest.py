@@ -11,7 +11,7 @@ result stays and a line says so: FGIC_AGAIN=1 (``make AGAIN=1``) makes it anew.
 Beside ``crop/`` lie ``.crop.lock`` (one writer at a time), ``.crop.staging`` (a build under way, kept for resuming
 where the build can resume), ``.crop.key`` (what that is a build of) and ``.crop.stat.json`` (sizes and times of what
 was hashed, so that 41,160 crops are checked without being read; the stages beside it use it too, for they read the same
-images).
+images) and ``.crop.seconds.json`` (how long it took: core/seconds.py).
 """
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import __version__
-from pipelines.core import code, files, json_files
+from pipelines.core import code, files, json_files, seconds
 from pipelines.core.errors import InputError
 from pipelines.core.files import link
 from pipelines.core.fingerprint import Cache, Digests, Listed, fingerprint
@@ -37,10 +37,10 @@ __all__ = ['AGAIN', 'LOGS', 'NAME', 'Listed', 'Row', 'check_chain', 'found', 'is
 
 AGAIN = 'FGIC_AGAIN'
 
-Inputs = Mapping[str, Path | Listed | dict[str, Any]]
+Inputs = Mapping[str, Path | Listed | dict]
 
 
-def _rows(paths: Inputs, cache: Cache, written: Digests | None = None) -> list[dict[str, Any]]:
+def _rows(paths: Inputs, cache: Cache, written: Digests | None = None) -> list[dict]:
     rows = []
     for name, path in sorted(paths.items()):
         digest, count = (path['sha256'], path['count']) if isinstance(path, dict) else fingerprint(
@@ -54,8 +54,7 @@ def _outputs(folder: Path) -> dict[str, Path]:
             if entry.name not in (NAME, LOGS) and not entry.is_symlink() and not entry.name.startswith('.')}
 
 
-def _head(stage: str, parameters: Mapping[str, Any], inputs: Inputs, packages: tuple[str, ...],
-          cache: Cache) -> dict[str, Any]:
+def _head(stage: str, parameters: Mapping[str, Any], inputs: Inputs, packages: tuple[str, ...], cache: Cache) -> dict:
     return dict(stage=stage, parameters=json.loads(json.dumps(parameters)), inputs=_rows(inputs, cache),
                 versions={'fgic': __version__, **{name: _version(name) for name in sorted(packages)}})
 
@@ -95,18 +94,18 @@ def _again() -> bool:
     return os.environ.get(AGAIN, '') not in ('', '0')
 
 
-def _current(out: Path, head: dict[str, Any], cache: Cache) -> bool:
+def _current(out: Path, head: dict, cache: Cache) -> bool:
     content = found(out)
     return {key: content.get(key) for key in head} == head and content.get('outputs') == _rows(_outputs(out), cache)
 
 
-def _changed(out: Path, head: dict[str, Any]) -> str:
+def _changed(out: Path, head: dict) -> str:
     """In words, what of a result's manifest is no longer so; nothing where there is no result."""
     content = found(out)
     return (_differences(content, head) or 'its own files') if content else ''
 
 
-def _differences(old: dict[str, Any], new: dict[str, Any]) -> str:
+def _differences(old: dict, new: dict) -> str:
     """In words, in what two heads differ."""
     names = []
     for key in ('parameters', 'versions'):
@@ -117,7 +116,7 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> str:
     return ', '.join(names)
 
 
-def _still(inputs: Inputs, head: dict[str, Any], out: Path, cache: Cache) -> None:
+def _still(inputs: Inputs, head: dict, out: Path, cache: Cache) -> None:
     """The inputs are what they were before the build.
 
     Raises:
@@ -166,7 +165,7 @@ def _locked(path: Path, stage: str, out: Path) -> Iterator[None]:
 
 def produce(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Inputs,
             build: Callable[[Path], Digests | None], *, packages: tuple[str, ...] = (), resume: bool = False,
-            conditions: Callable[[], dict[str, Any]] = dict, quick: bool = False) -> bool:
+            conditions: Callable[[], dict] = dict, quick: bool = False) -> bool:
     """Make ``out`` with ``build``, unless it is already there, made from the same parameters and bytes.
 
     Args:
@@ -211,7 +210,7 @@ def produce(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Inputs
     return True
 
 
-def _build(out: Path, side: Mapping[str, Path], stage: str, head: dict[str, Any], now: dict[str, Any], inputs: Inputs,
+def _build(out: Path, side: Mapping[str, Path], stage: str, head: dict, now: dict, inputs: Inputs,
            build: Callable[[Path], Digests | None], cache: Cache, resume: bool) -> None:
     """Run a build, or go on with an interrupted one of the same head, and publish it."""
     staging, key = side['staging'], side['key']
@@ -224,6 +223,7 @@ def _build(out: Path, side: Mapping[str, Path], stage: str, head: dict[str, Any]
         begun = {}
         key.unlink(missing_ok=True)  # first: nobody is to resume in a folder that was half removed
         shutil.rmtree(staging, ignore_errors=True)
+        seconds.path(staging).unlink(missing_ok=True)
     else:
         files.remove_partials(staging)
     staging.mkdir(exist_ok=True)
@@ -235,7 +235,8 @@ def _build(out: Path, side: Mapping[str, Path], stage: str, head: dict[str, Any]
     if resume:
         json_files.write(key, dict(head=head, made=made))
     if not whole:  # else it was stopped before it was published
-        written = build(staging)
+        with seconds.part(staging, seconds.TOTAL):
+            written = build(staging)
         outputs = _rows(_outputs(staging), cache, written)
         if written and written.missing():
             raise InputError(staging, expected='every file that was written', found=f'{written.missing()} missing',
@@ -249,13 +250,14 @@ def _build(out: Path, side: Mapping[str, Path], stage: str, head: dict[str, Any]
     for scratch in [entry for entry in staging.glob('.*') if entry.is_dir() and not entry.is_symlink()]:
         shutil.rmtree(scratch)
     _publish(staging, out, side['old'])
+    seconds.publish(staging, out)
     key.unlink(missing_ok=True)
     old, new = os.path.realpath(staging), os.path.realpath(out)
     json_files.write(side['stat.json'], {
         new + path[len(old):] if path.startswith(old) else path: row for path, row in cache.used.items()})
 
 
-def _begun(key: Path) -> dict[str, Any]:
+def _begun(key: Path) -> dict:
     """What an unfinished build is one of."""
     try:
         content = json_files.read(key)
@@ -264,7 +266,7 @@ def _begun(key: Path) -> dict[str, Any]:
         return {}
 
 
-def _words(conditions: dict[str, Any], other: dict[str, Any]) -> str:
+def _words(conditions: dict, other: dict) -> str:
     """What of some conditions is not so in others."""
     return ', '.join(f'{name} {str(value)[:12 if name == "code" else None]}' for name, value in conditions.items()
                      if other.get(name) != value)

@@ -15,12 +15,11 @@ NAME = 'manifest.json'
 LOGS = 'logs'  # a folder of this name is kept with a result but is no part of it: TensorBoard events, checkpoints
 
 
-def load(folder: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json_files.read(folder / NAME)
-    return content
+def load(folder: Path) -> dict:
+    return json_files.read(folder / NAME)
 
 
-def found(folder: Path) -> dict[str, Any]:
+def found(folder: Path) -> dict:
     """The manifest of a folder; empty where there is none, or none that can be read."""
     try:
         return load(folder)
@@ -28,14 +27,14 @@ def found(folder: Path) -> dict[str, Any]:
         return {}
 
 
-class Row(dict[str, Any]):
+class Row(dict):
     """A row of a stage's manifest, and the folder of that stage."""
 
-    def __init__(self, row: dict[str, Any], folder: Path) -> None:
+    def __init__(self, row: dict, folder: Path) -> None:
         super().__init__(row)
         self.folder = folder
 
-    def now(self) -> dict[str, Any]:
+    def now(self) -> dict:
         """The row as the manifest has it now."""
         return recorded(self.folder).get(self['path'], {})
 
@@ -96,10 +95,8 @@ def check_chain(root: Path, *results: str, places: Mapping[str, Path] | None = N
     Raises:
         InputError: one was made of another state; it names what to run again.
     """
-    def place(name: str) -> Path:
-        return (places or {}).get(name, root / name)
-
-    seen, waiting = dict[str, dict[str, Any]](), list(results)
+    place = lambda name: (places or {}).get(name, root / name)  # noqa: E731
+    seen, waiting = {}, list(results)
     while waiting:
         name = waiting.pop(0)
         if name in seen or not (content := found(place(name))):
@@ -130,7 +127,7 @@ def _stage(name: str) -> str:
     return 'classify' if stage == 'tested' else stage
 
 
-def _one_state(place: Callable[[str], Path], manifests: Mapping[str, dict[str, Any]]) -> None:
+def _one_state(place: Callable[[str], Path], manifests: Mapping[str, dict]) -> None:
     """No two results of a chain record other bytes under one name.
 
     Raises:

@@ -311,7 +311,8 @@ def test_a_reader_sees_a_whole_result_at_every_moment(tmp_path, monkeypatch, swa
             texts.add((out / 'k').read_text())
     writer.join()
     assert (out / 'k').read_text() == '59' and texts <= set(map(str, range(60)))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ['.out.lock', '.out.stat.json', 'out']
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['.out.lock', '.out.seconds.json', '.out.stat.json',
+                                                                'out']
     if swaps:
         assert missing == 0
 

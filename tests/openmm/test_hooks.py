@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.core import seconds
 from pipelines.openmm.weights import loading as weights
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,3 +34,13 @@ def test_resumed_training_has_the_same_numbers(tmp_path):
     assert len(losses(tmp_path / 'whole')) == 6 * 3 + 6
     whole, parts = (weights.load(tmp_path / name / 'model.pth') for name in ('whole', 'parts'))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+@pytest.mark.mm
+def test_a_training_records_where_its_time_goes(tmp_path):
+    train(tmp_path, epochs=2)
+    first = seconds.read(tmp_path)
+    assert first['counts'] == {'iterations': 2 * 3, 'validations': 2, 'val images': 2 * 12}
+    assert all(first[part] > 0 for part in ('start', 'loading', 'step', 'hooks', 'validation'))
+    train(tmp_path, epochs=5)  # goes on
+    assert seconds.read(tmp_path)['counts'] == {'iterations': 5 * 3, 'validations': 5, 'val images': 5 * 12}

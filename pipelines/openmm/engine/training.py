@@ -32,7 +32,7 @@ def prepare(cfg: Config, folder: Path, *, seed: int, title: str = 'train') -> Co
         seed: of python, numpy, torch and the sampler.
         title: of the progress bar.
     """
-    from pipelines.openmm.engine import hooks  # noqa: F401 (they register themselves)
+    from pipelines.openmm.engine import hooks, seconds_hook  # noqa: F401 (they register themselves)
     from pipelines.openmm.weights import fit  # noqa: F401
 
     cfg.work_dir = str(folder / LOGS)
@@ -46,6 +46,7 @@ def prepare(cfg: Config, folder: Path, *, seed: int, title: str = 'train') -> Co
     interval = (default.get('logger') or {}).get('interval', 10)
     own = [dict(type='mmengine.MetricsHook', path=str(folder / 'metrics.jsonl'), interval=interval),
            dict(type='mmengine.ProgressHook', title=title), dict(type='mmengine.StartHook'),
+           dict(type='SecondsHook', folder=str(folder)),
            dict(type='SyncBuffersHook')]  # or each process validates with batch statistics of its own
     names = {hook['type'] for hook in own}  # a config.py has them already
     asked = [hook for hook in cfg.get('custom_hooks') or [] if hook['type'] not in names]
