@@ -123,7 +123,8 @@ def _csv(path: Path) -> Iterator[Row]:
             where = f'line {table.line_num}'
             values = _numbers(path, where, [row[name] for name in _COLUMNS[1:]] + (
                 [row['score']] if row.get('score') else []))
-            yield Row(row['file_name'], tuple(values[:4]), values[4] if len(values) > 4 else 1., where)
+            x, y, w, h, *score = values
+            yield Row(row['file_name'], (x, y, w, h), score[0] if score else 1., where)
 
 
 def _yolo(folder: Path) -> Iterator[Row]:
@@ -136,19 +137,20 @@ def _yolo(folder: Path) -> Iterator[Row]:
                 if len(values) not in (5, 6):
                     raise _wrong(folder, where, 'class cx cy w h [score]', line)
                 _, x, y, w, h, *score = values
-                yield Row(path.relative_to(folder).as_posix(), (x - w / 2, y - h / 2, w, h), *(score or [1.]), where)
+                yield Row(path.relative_to(folder).as_posix(), (x - w / 2, y - h / 2, w, h), score[0] if score else 1.,
+                          where)
 
 
-def _results(path: Path, content: list) -> Iterator[Row]:
+def _results(path: Path, content: list[Any]) -> Iterator[Row]:
     for number, row in enumerate(content):
         where = f'row {number}'
-        image = row.get('file_name', row.get('image_id')) if type(row) is dict else None
+        image: Any = row.get('file_name', row.get('image_id')) if type(row) is dict else None
         if type(image) not in (str, int) or not is_box(row.get('bbox')) or not is_number(row.get('score', 1)):
             raise _wrong(path, where, 'image_id or file_name, bbox (xywh) and score', row)
         yield Row(image, tuple(row['bbox']), row.get('score', 1.), where)
 
 
-def _annotations(path: Path, content: dict) -> Iterator[Row]:
+def _annotations(path: Path, content: dict[str, Any]) -> Iterator[Row]:
     names = {}
     for number, image in enumerate(content['images']):
         if type(image) is not dict or type(image.get('file_name')) is not str or type(image.get('id')) is not int:
@@ -164,7 +166,7 @@ def _annotations(path: Path, content: dict) -> Iterator[Row]:
             yield Row(names[row['image_id']], tuple(row['bbox']), row.get('score', 1.), where)
 
 
-def _megadetector(path: Path, content: dict) -> Iterator[Row]:
+def _megadetector(path: Path, content: dict[str, Any]) -> Iterator[Row]:
     kinds = content['detection_categories']
     animals = {key for key, name in kinds.items() if name == 'animal'} or set(kinds)  # not people and vehicles
     for number, image in enumerate(content['images']):

@@ -25,7 +25,8 @@ def xyxy_to_xywh(xyxy: ArrayLike) -> NDArray[np.float64]:
 
 def clip(xyxy: ArrayLike, image_wh: ArrayLike) -> NDArray[np.float64]:
     """Cut boxes at the image's border; a box outside it loses its area."""
-    return np.clip(np.asarray(xyxy, float).reshape(-1, 4), 0, np.concatenate([image_wh, image_wh], axis=-1))
+    border = np.asarray(image_wh)
+    return np.clip(np.asarray(xyxy, float).reshape(-1, 4), 0, np.concatenate([border, border], axis=-1))
 
 
 def turn(xyxy: ArrayLike, stored_wh: tuple[int, int], orientation: int) -> NDArray[np.float64]:
@@ -38,7 +39,8 @@ def turn(xyxy: ArrayLike, stored_wh: tuple[int, int], orientation: int) -> NDArr
     Returns:
         (N, 4) pixels.
     """
-    corners, size = np.asarray(xyxy, float).reshape(-1, 2, 2), np.asarray(stored_wh, float)
+    corners: NDArray[np.float64] = np.asarray(xyxy, float).reshape(-1, 2, 2)
+    size: NDArray[np.float64] = np.asarray(stored_wh, float)
     if orientation >= 5:
         corners, size = corners[..., ::-1], size[::-1]
     corners = np.where(np.array(EXIF_STEPS[orientation]) < 0, size - corners[:, ::-1], corners)
@@ -48,7 +50,8 @@ def turn(xyxy: ArrayLike, stored_wh: tuple[int, int], orientation: int) -> NDArr
 def area(xyxy: ArrayLike) -> NDArray[np.float64]:
     """(N,) square pixels; 0 for an inverted box."""
     x1, y1, x2, y2 = np.asarray(xyxy, float).reshape(-1, 4).T
-    return np.maximum(x2 - x1, 0) * np.maximum(y2 - y1, 0)
+    product: NDArray[np.float64] = np.maximum(x2 - x1, 0) * np.maximum(y2 - y1, 0)
+    return product
 
 
 def iou(a_xyxy: ArrayLike, b_xyxy: ArrayLike) -> NDArray[np.float64]:
@@ -63,7 +66,8 @@ def iou(a_xyxy: ArrayLike, b_xyxy: ArrayLike) -> NDArray[np.float64]:
     a, b = np.asarray(a_xyxy, float).reshape(-1, 1, 4), np.asarray(b_xyxy, float).reshape(1, -1, 4)
     overlap = np.clip(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0, None).prod(-1)
     union = area(a)[:, None] + area(b)[None, :] - overlap
-    return np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
+    shares: NDArray[np.float64] = np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
+    return shares
 
 
 def _check_area(xyxy: NDArray[np.float64]) -> None:
@@ -138,4 +142,5 @@ def whole_pixels(xyxy: ArrayLike, image_wh: ArrayLike) -> NDArray[np.int64]:
     room = np.asarray(image_wh) - side
     start = np.rint((boxes[:, :2] + boxes[:, 2:] - side) / 2)
     start = np.where(room >= 0, np.clip(start, 0, np.maximum(room, 0)), np.floor(room / 2))
-    return np.concatenate([start, start + side], axis=1).astype(int)
+    pixels: NDArray[np.int64] = np.concatenate([start, start + side], axis=1).astype(int)
+    return pixels

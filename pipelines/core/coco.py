@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,9 +24,9 @@ class Coco:
         categories: rows with ``id``, ``name``, ``supercategory``, sorted by id.
     """
     path: Path
-    images: dict[int, dict]
-    annotations: dict[int, list[dict]]
-    categories: list[dict]
+    images: dict[int, dict[str, Any]]
+    annotations: dict[int, list[dict[str, Any]]]
+    categories: list[dict[str, Any]]
 
     @property
     def classes(self) -> list[str]:
@@ -35,7 +36,7 @@ class Coco:
         """0-based index into `classes` of the image's fine class."""
         return next(i for i, row in enumerate(self.categories) if row['id'] == self.images[image_id]['category_id'])
 
-    def gt_xyxy(self, image_id: int) -> np.ndarray:
+    def gt_xyxy(self, image_id: int) -> np.ndarray[Any, Any]:
         """(N, 4) annotated boxes of an image."""
         return boxes.xywh_to_xyxy([row['bbox'] for row in self.annotations.get(image_id, [])])
 
@@ -54,7 +55,8 @@ def read(path: Path) -> Coco:
         raise InputError(path, expected='a COCO file', found='nothing', remedy=remedy) from None
     except ValueError as error:
         raise InputError(path, expected='COCO JSON', found=str(error), remedy=remedy) from None
-    lists = [content.get(key) if isinstance(content, dict) else None for key in ('categories', 'images', 'annotations')]
+    lists: list[Any] = [content.get(key) if isinstance(content, dict) else None
+                        for key in ('categories', 'images', 'annotations')]
     if not all(isinstance(rows, list) for rows in lists) or not lists[1]:
         raise InputError(path, expected='COCO images, annotations and categories',
                          found='not all of them' if isinstance(content, dict) else f'{content!r:.80}', remedy=remedy)
@@ -73,9 +75,9 @@ def read(path: Path) -> Coco:
         once('image id', row['id'], where)
         once('file name', names.key(row['file_name']), where)
     images = {row['id']: row for row in lists[1]}
-    annotations: dict[int, list[dict]] = {}
+    annotations: dict[int, list[dict[str, Any]]] = {}
     for number, row in enumerate(lists[2]):
-        image_id = row.get('image_id') if isinstance(row, dict) else None
+        image_id: Any = row.get('image_id') if isinstance(row, dict) else None
         coco_rows.annotation(row, where := f'{path}, annotations, row {number}',
                              images.get(image_id) if isinstance(image_id, int) else None)
         once('annotation id', row['id'], where)
@@ -104,23 +106,23 @@ def read_splits(folder: Path) -> dict[str, Coco]:
     return splits
 
 
-def best_boxes(results: list[dict]) -> dict[int, dict]:
+def best_boxes(results: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
     """By image id, the best-scoring row of COCO results; the first of equals."""
-    best: dict[int, dict] = {}
+    best: dict[int, dict[str, Any]] = {}
     for row in results:
         if row['image_id'] not in best or row['score'] > best[row['image_id']]['score']:
             best[row['image_id']] = row
     return best
 
 
-def localisation(coco: Coco, results: list[dict]) -> dict[int, float]:
+def localisation(coco: Coco, results: list[dict[str, Any]]) -> dict[int, float]:
     """By image id, the IoU of the best-scoring box with the annotated box it fits best; 0 without a detection."""
     best = best_boxes(results)
     found = {i: boxes.xywh_to_xyxy(best[i]['bbox']) for i in coco.images if i in best}
     return {i: float(boxes.iou(found[i], coco.gt_xyxy(i)).max(initial=0)) if i in found else 0. for i in coco.images}
 
 
-def average_precision(coco: Coco, results: list[dict], *, class_agnostic: bool) -> dict[str, float]:
+def average_precision(coco: Coco, results: list[dict[str, Any]], *, class_agnostic: bool) -> dict[str, float]:
     """The 12 COCO box numbers, by faster-coco-eval: those of pycocotools, to the digit (tests/core/test_coco.py).
 
     Args:

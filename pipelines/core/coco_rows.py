@@ -53,7 +53,7 @@ def category(row: Any, where: str, remedy: str = AGAIN) -> None:
         raise _wrong(where, row, 'supercategory', 'a name', remedy)
 
 
-def categories(rows: Any, path: str | Path, remedy: str = AGAIN) -> list[dict]:
+def categories(rows: Any, path: str | Path, remedy: str = AGAIN) -> list[dict[str, Any]]:
     """The categories of a COCO file, by id, each id and each name once.
 
     Raises:
@@ -90,7 +90,7 @@ def image(row: Any, where: str, categories: set[int]) -> None:
         raise _wrong(where, row, 'category_id', f'one of the {len(categories)} categories')
 
 
-def annotation(row: Any, where: str, image: dict | None) -> None:
+def annotation(row: Any, where: str, image: dict[str, Any] | None) -> None:
     """``id``, ``bbox`` with area inside ``image`` and the image's ``category_id``; ``area`` and ``iscrowd`` fit.
 
     Args:

@@ -100,7 +100,7 @@ def _check_shape(path: Path, lists: tuple[str, ...], expected: str, remedy: str)
         raise InputError(path, expected=expected, found=f'another {wrong[0]}', remedy=remedy)
 
 
-def categories(path: Path) -> list[dict]:
+def categories(path: Path) -> list[dict[str, Any]]:
     """The categories of a COCO file, by id; at once where they come first, as convert writes them."""
     with _items(path, 'categories', 'a COCO file', _AGAIN) as found:
         return coco_rows.categories(next(found, None), path)
@@ -158,7 +158,7 @@ def has_boxes(folder: Path) -> bool:
     return False
 
 
-def annotated(folder: Path) -> Iterator[tuple[str, dict, list[dict]]]:
+def annotated(folder: Path) -> Iterator[tuple[str, dict[str, Any], list[dict[str, Any]]]]:
     """(split, image, its annotations) for all images of train, val and test, by image id.
 
     Raises:
@@ -167,7 +167,7 @@ def annotated(folder: Path) -> Iterator[tuple[str, dict, list[dict]]]:
     return heapq.merge(*(_annotated(folder / f'{split}.json', split) for split in SPLITS), key=lambda row: row[1]['id'])
 
 
-def _annotated(path: Path, split: str) -> Iterator[tuple[str, dict, list[dict]]]:
+def _annotated(path: Path, split: str) -> Iterator[tuple[str, dict[str, Any], list[dict[str, Any]]]]:
     with _items(path, 'images.item', 'a COCO file', _AGAIN) as pictures, \
             _items(path, 'annotations.item', 'a COCO file', _AGAIN) as rows:
         numbered, last = enumerate(rows), 0

@@ -87,7 +87,7 @@ def titles(rows: Sequence[Row]) -> dict[str, str]:
 
 
 def tabulate(rows: Sequence[Row], results: Results | None, val: Results | None = None, *, family: int = 0,
-             reads: int | None = None) -> dict:
+             reads: int | None = None) -> dict[str, Any]:
     """The table of `docs/formats.md` from the runs' predictions.
 
     Args:
@@ -133,7 +133,8 @@ def tabulate(rows: Sequence[Row], results: Results | None, val: Results | None =
                 missing=list(wanted.missing), changes=_changes(table))
 
 
-def _read(results: Results, rows: Sequence[Row], split: str) -> tuple[dict, dict, dict]:
+def _read(results: Results, rows: Sequence[Row], split: str) -> tuple[
+        dict[str, Any], dict[str, Any], dict[str, Any]]:
     """What all results of a split say alike, and by row what its seeds predict, and the numbers of each seed.
 
     Raises:
@@ -144,7 +145,8 @@ def _read(results: Results, rows: Sequence[Row], split: str) -> tuple[dict, dict
     from pipelines.core import statistics
 
     first: dict[str, Any] = {}
-    outcomes, numbers = {}, {}
+    outcomes = {}
+    numbers: dict[str, dict[Any, Any]] = {}
     for row in rows:
         scores, numbers[row.name] = [], {}
         for seed, result in results[row.name].items():

@@ -32,14 +32,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Interval = tuple[float, float]
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(96)
+_NODES, _WEIGHTS_OF_NODES = np.polynomial.legendre.leggauss(96)
 _SHARES = ((_NODES + 1) / 2) ** 2  # of the chi square's distribution: dense where it is small, and the seed part large
-_WEIGHTS = _WEIGHTS * (_NODES + 1) / 2
+_WEIGHTS = _WEIGHTS_OF_NODES * (_NODES + 1) / 2
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,8 @@ class Estimate:
         share = spreads / spreads.sum()
         freedom = 1 / sum(share * (1 + 3 * share) / 4 / [len(one.seeds) - 1 for one in self.scores])
         spread = spreads.sum() * freedom / (2 * special.gammaincinv(freedom / 2, _SHARES))
-        return self.image_part + np.maximum(spread - sum(one.rest for one in self.scores), 0)
+        added: NDArray[np.float64] = np.maximum(spread - sum(one.rest for one in self.scores), 0)
+        return self.image_part + added
 
     def p(self, mean: float = 0.) -> float:
         """Two-sided p of this being the mean; over images alone where a row has one seed."""
@@ -153,7 +155,8 @@ class Estimate:
         return int(enough[0]) if len(enough) and self.centre else None
 
 
-def _estimate(value: float, images: NDArray, added: list[float], *scores: Score, low: float, high: float) -> Estimate:
+def _estimate(value: float, images: NDArray[Any], added: list[float], *scores: Score, low: float,
+              high: float) -> Estimate:
     extended = np.append(images, added)
     return Estimate(value, float(extended.mean()), float(extended.var(ddof=1) / len(extended)), len(images), scores,
                     low, high)

@@ -10,7 +10,7 @@ from pipelines.core import boxes, coco, images, json_files
 Splits = Mapping[str, coco.Coco]
 
 
-def write(folder: Path, splits: Splits, pictures: Path, results: list[dict], *, class_agnostic: bool,
+def write(folder: Path, splits: Splits, pictures: Path, results: list[dict[str, Any]], *, class_agnostic: bool,
           **facts: Any) -> None:
     """A result: detections, for all images and split by split, what can be measured of them, and pictures."""
     json_files.write_rows(folder / 'detections.json', map(json_files.dumps, results))
@@ -22,7 +22,7 @@ def write(folder: Path, splits: Splits, pictures: Path, results: list[dict], *, 
     write_sheets(splits['test'], pictures, results, folder)
 
 
-def measure(splits: Splits, results: list[dict], *, class_agnostic: bool) -> dict[str, dict]:
+def measure(splits: Splits, results: list[dict[str, Any]], *, class_agnostic: bool) -> dict[str, dict[str, Any]]:
     """What can be measured, by split.
 
     Returns:
@@ -30,7 +30,7 @@ def measure(splits: Splits, results: list[dict], *, class_agnostic: bool) -> dic
         have some and, for val and test, ``coco``: the 12 COCO numbers over those images.
     """
     found = {row['image_id'] for row in results}
-    measured = {}
+    measured: dict[str, dict[str, Any]] = {}
     for split, truth in splits.items():
         measured[split] = dict(images=len(truth.images))
         if truth.annotations:
@@ -44,7 +44,7 @@ def measure(splits: Splits, results: list[dict], *, class_agnostic: bool) -> dic
     return measured
 
 
-def write_sheets(truth: coco.Coco, folder: Path, results: list[dict], out: Path, *, count: int = 18) -> None:
+def write_sheets(truth: coco.Coco, folder: Path, results: list[dict[str, Any]], out: Path, *, count: int = 18) -> None:
     """The images with the best and the worst fitting boxes: annotated ones blue, detected ones orange.
 
     Without annotated boxes, those with the highest and the lowest scores.

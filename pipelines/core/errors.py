@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 
 class InputError(Exception):
@@ -22,9 +23,9 @@ class InputError(Exception):
 
     def __init__(self, where: str | Path, *, expected: str, found: str, remedy: str) -> None:
         super().__init__(f'{where}: expected {expected}, found {found}\n  remedy: {remedy}')
-        self.parts = dict(where=where, expected=expected, found=found, remedy=remedy)
+        self.parts: dict[str, Any] = dict(where=where, expected=expected, found=found, remedy=remedy)
 
-    def __reduce__(self):  # keyword arguments, through a process pool
+    def __reduce__(self) -> tuple[Any, ...]:  # keyword arguments, through a process pool
         return functools.partial(type(self), **self.parts), ()
 
 

@@ -16,7 +16,7 @@ from pipelines.core.errors import InputError
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of renameat2(2)
 
 
-def read_head(path: str | os.PathLike, length: int) -> bytes:
+def read_head(path: str | os.PathLike[str], length: int) -> bytes:
     """At most so many bytes of a file's beginning.
 
     Raises:
@@ -29,7 +29,7 @@ def read_head(path: str | os.PathLike, length: int) -> bytes:
         os.close(file)
 
 
-def read_whole(path: str | os.PathLike, limit: int) -> bytes:
+def read_whole(path: str | os.PathLike[str], limit: int) -> bytes:
     """All bytes of a file; of one that grows meanwhile, as many as it had.
 
     Raises:
@@ -61,7 +61,7 @@ def _beside(path: Path, make: Callable[[Path], Any]) -> tuple[Path, Any]:
 
 
 @contextlib.contextmanager
-def replacing(path: Path, *, binary: bool = False) -> Iterator[IO]:
+def replacing(path: Path, *, binary: bool = False) -> Iterator[IO[Any]]:
     """A file to write, of which a reader, or a crash, sees the old content or all of the new one; text is UTF-8.
 
     Of several writers at once the last one's content is there, whole. After a SIGKILL the part that was written stays
@@ -99,7 +99,7 @@ def link(path: Path, target: str) -> None:
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
             raise
-        raise InputError(path, expected='a file system with symbolic links', found=error.strerror,
+        raise InputError(path, expected='a file system with symbolic links', found=str(error.strerror),
                          remedy='choose a WORK on another one (exFAT and some network shares have none)') from None
     partial.replace(path)
 

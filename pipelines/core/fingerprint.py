@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,13 +34,14 @@ _STRAY = re.compile(r'\.DS_Store|\._.*|(?:eh)?[Tt]humbs\.db|[Dd]esktop\.ini|\.di
 _BYTES_PER_THREAD = 1 << 14  # while a thread hashes so much, another one gets the interpreter's lock for its next file
 
 
-def sha256(path: str | os.PathLike) -> str:
+def sha256(path: str | os.PathLike[str]) -> str:
     return sha256_of([path])[0]
 
 
-def sha256_of(paths: Iterable[str | os.PathLike]) -> list[str]:
+def sha256_of(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
     """SHA-256 of each file; the next ones are on their way into memory meanwhile."""
-    rest, opened, digests = iter(paths), deque(), []
+    rest, digests = iter(paths), list[str]()
+    opened: deque[int] = deque()
     try:
         while True:
             for path in islice(rest, _AHEAD - len(opened)):
@@ -57,7 +59,7 @@ def sha256_of(paths: Iterable[str | os.PathLike]) -> list[str]:
             os.close(file)
 
 
-def _sha256_parallel(paths: Sequence[str | os.PathLike], total_bytes: int) -> list[str]:
+def _sha256_parallel(paths: Sequence[str | os.PathLike[str]], total_bytes: int) -> list[str]:
     """`sha256_of`, by as many threads as gain something at the mean size of these files."""
     threads = min(machine.cpus(), 8, total_bytes // (_BYTES_PER_THREAD * max(len(paths), 1)),
                   -(-len(paths) // _TOGETHER))
@@ -102,9 +104,9 @@ class Digests:
         self._values += bytes.fromhex(sha256)
 
     @functools.cached_property
-    def _sorted(self) -> tuple[np.ndarray, ...]:
+    def _sorted(self) -> tuple[np.ndarray[Any, Any], ...]:
         columns = np.asarray(self._keys), np.asarray(self._sizes), np.frombuffer(self._values, 'V32')
-        self._keys = self._sizes = self._values = None
+        del self._keys, self._sizes, self._values
         order = np.argsort(columns[0])
         return tuple(column[order] for column in columns)
 
@@ -132,7 +134,7 @@ class Digests:
         return len(self._sorted[0]) - self._found
 
 
-def _stat(entry: os.DirEntry | Path, root: str) -> os.stat_result:
+def _stat(entry: os.DirEntry[str] | Path, root: str) -> os.stat_result:
     """Of a file that can be read to its end, and that no link puts outside ``root``."""
     try:
         result = entry.stat()
@@ -156,11 +158,11 @@ class Listed:
     names: Sequence[str]
 
 
-def _state(name: str, found: os.stat_result) -> tuple:
+def _state(name: str, found: os.stat_result) -> tuple[Any, ...]:
     return name, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
-def _read_after(states: Iterable[tuple]) -> None:
+def _read_after(states: Iterable[tuple[Any, ...]]) -> None:
     """Wait until the clock of the file system has gone on since the last change: a later one has another time then."""
     newest = max((state[3] for state in states), default=0) / 1e9
     if 0 <= (age := time.time() - newest) < _TICK:
@@ -184,6 +186,7 @@ def fingerprint(path: Path | Listed, cache: Cache, root: str = '', written: Dige
     if isinstance(path, Listed):
         return _listed(path, cache)
     folder = path.is_dir()
+    files: Sequence[os.DirEntry[str] | Path]
     if folder:
         root = root or os.path.realpath(path) + os.sep
         entries = sorted((entry for entry in os.scandir(path) if not _STRAY.fullmatch(entry.name)),
@@ -214,12 +217,12 @@ def fingerprint(path: Path | Listed, cache: Cache, root: str = '', written: Dige
     return hashlib.sha256((found + ''.join(rows)).encode(errors='surrogateescape')).hexdigest(), count
 
 
-def _known(cache: Cache, key: str, state: list[tuple]) -> tuple[str | None, str]:
+def _known(cache: Cache, key: str, state: list[tuple[Any, ...]]) -> tuple[str | None, str]:
     stats = hashlib.sha256(repr(state).encode()).hexdigest()
     return cache.get(key, stats), stats
 
 
-def _read(files: list, state: list[tuple]) -> list[str]:
+def _read(files: list[Any], state: list[tuple[Any, ...]]) -> list[str]:
     _read_after(state)
     return _sha256_parallel(files, sum(size for _, size, *_ in state))
 
@@ -231,7 +234,7 @@ def _listed(listed: Listed, cache: Cache) -> tuple[str, int]:
         try:
             state.append(_state(name, os.stat(f'{root}/{name}')))
         except OSError as error:
-            raise InputError(f'{listed.root}/{name}', expected='a file, as a list names it', found=error.strerror,
+            raise InputError(f'{listed.root}/{name}', expected='a file, as a list names it', found=str(error.strerror),
                              remedy='run the stage that made it again') from None
     key = f'{root}: {hashlib.sha256(chr(10).join(names).encode(errors="surrogateescape")).hexdigest()}'
     found, stats = _known(cache, key, state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +27,8 @@ class Given:
         facts: ``format``, ``boxes``, ``images`` (with a box), ``clipped``, ``dropped``, ``unknown_images`` (names that
             the dataset has not) and up to three of those as ``unknown_examples``.
     """
-    results: list[dict]
-    facts: dict = field(default_factory=dict)
+    results: list[dict[str, Any]]
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 class _Names:
@@ -65,7 +66,8 @@ def _matched(path: Path, found: BoxFile, files: Mapping[int, str]) -> dict[str |
     Raises:
         InputError: no name is an image's, a name fits several images, or several names fit one.
     """
-    known, matched, of = _Names(files), {}, {}
+    known, matched = _Names(files), dict[str | int, int]()
+    of: dict[int, str | int] = {}
     for image in dict.fromkeys(row.image for row in found.rows):
         try:
             image_id = (image if image in files else None) if isinstance(image, int) else known.find(image)
@@ -104,12 +106,12 @@ def _check(path: Path, found: BoxFile, xywh: NDArray[np.float64], image_wh: NDAr
                          'MegaDetector JSON')
     edge = _EDGE * image_wh
     corners = boxes.xywh_to_xyxy(xywh)
-    leaves = ((corners[:, :2] < -edge) | (corners[:, 2:] > image_wh + edge)).any(axis=1)
+    leaves = np.any((corners[:, :2] < -edge) | (corners[:, 2:] > image_wh + edge), axis=1)
     if leaves.mean() <= MOST_LEAVING:
         return
     first, share = int(leaves.argmax()), f'{leaves.sum():,} of {len(leaves):,} ({leaves.mean():.0%})'
-    as_xyxy = ((xywh[:, 2:] > xywh[:, :2]) & (xywh[:, 2:] <= image_wh + edge) & (xywh[:, :2] >= -edge)).all(axis=1)
-    turned = ((corners[:, :2] >= -edge) & (corners[:, 2:] <= image_wh[:, ::-1] + edge[:, ::-1])).all(axis=1)
+    as_xyxy = np.all((xywh[:, 2:] > xywh[:, :2]) & (xywh[:, 2:] <= image_wh + edge) & (xywh[:, :2] >= -edge), axis=1)
+    turned = np.all((corners[:, :2] >= -edge) & (corners[:, 2:] <= image_wh[:, ::-1] + edge[:, ::-1]), axis=1)
     place = f'{path}, {where[first]}'
     if found.shares:
         raise InputError(place, expected='numbers from 0 to 1, as shares of the image', remedy='divide by width and '
@@ -128,7 +130,7 @@ def _check(path: Path, found: BoxFile, xywh: NDArray[np.float64], image_wh: NDAr
                      'pixels', remedy='see whether they are of these images, and in pixels of their whole size')
 
 
-def to_results(path: Path, found: BoxFile, images: Mapping[int, dict]) -> Given:
+def to_results(path: Path, found: BoxFile, images: Mapping[int, dict[str, Any]]) -> Given:
     """Boxes of a file as COCO results of a dataset.
 
     Args:

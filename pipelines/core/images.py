@@ -7,7 +7,7 @@ import io
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import simplejpeg
@@ -58,7 +58,8 @@ class Picture(NamedTuple):
         if self.scale == 1:
             return xyxy
         height, width = self.pixels.shape[:2]
-        return whole_pixels(self.shrunk(xyxy), np.array([width, height]))[0].tolist()
+        found: list[int] = whole_pixels(self.shrunk(xyxy), np.array([width, height]))[0].tolist()
+        return found
 
 
 @contextlib.contextmanager
@@ -231,13 +232,16 @@ def fit(image: NDArray[np.uint8], longer: int) -> NDArray[np.uint8]:
     height, width = image.shape[:2]
     scale = longer / max(height, width)
     new = (max(round(width * scale), 1), max(round(height * scale), 1))
-    return cv2.resize(image, new, interpolation=cv2.INTER_CUBIC if scale > 1 else
-                      cv2.INTER_LINEAR if scale > 0.5 else cv2.INTER_AREA)
+    resized: NDArray[Any] = cv2.resize(image, new, interpolation=cv2.INTER_CUBIC if scale > 1 else
+                                       cv2.INTER_LINEAR if scale > 0.5 else cv2.INTER_AREA)
+    return resized
 
 
 def encode_jpeg(image: NDArray[np.uint8], quality: int, sampling: str = '444') -> bytes:
     """JPEG, with a chroma subsampling of ``444`` or ``420``; below quality 90 always of ``420``."""
-    return simplejpeg.encode_jpeg(np.ascontiguousarray(image), quality, 'RGB', sampling if quality >= 90 else '420')
+    data: bytes = simplejpeg.encode_jpeg(np.ascontiguousarray(image), quality, 'RGB',
+                                         sampling if quality >= 90 else '420')
+    return data
 
 
 def encode_png(image: NDArray[np.uint8]) -> bytes:

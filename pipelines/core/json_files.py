@@ -56,7 +56,9 @@ def writing_lists(path: Path, names: Sequence[str], head: Mapping[str, Any] | No
         ValueError: (the function) a row of a list that is closed already.
     """
     with replacing(path) as stream:
-        begun, current, add = 0, None, None
+        begun = 0
+        current: str | None = None
+        add: Callable[[str], Any] = stream.write  # of the present list, once one has begun
         stream.write('{' + ''.join(f'\n{dumps(key)}: {dumps(value)},' for key, value in (head or {}).items()))
 
         def begin(number: int) -> None:

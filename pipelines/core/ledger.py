@@ -71,7 +71,7 @@ def load(path: Path) -> dict[str, list[dict[str, Any]]]:
         InputError: it was damaged.
     """
     try:
-        content = json_files.read(path)
+        content: dict[str, list[dict[str, Any]]] = json_files.read(path)
         for name, keys in _KEYS.items():
             for row in content[name]:
                 [row[key] for key in keys]

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from pipelines.core import json_files, names
 from pipelines.core.coco import SPLITS
@@ -33,7 +34,7 @@ _AGAIN = 'run the stage that writes it again: make crop, or make synth'
 
 
 @contextlib.contextmanager
-def writing(path: Path, classes: list[str], **metainfo: list) -> Iterator[Callable[[str], None]]:
+def writing(path: Path, classes: list[str], **metainfo: list[Any]) -> Iterator[Callable[[str], None]]:
     """Write a list with the function that this gives, which takes a row as JSON. ``metainfo`` is more of that."""
     with replacing(path) as stream:
         stream.write(f'{{"metainfo": {json_files.dumps(dict(classes=classes, **metainfo))},\n"data_list": [')
@@ -41,13 +42,13 @@ def writing(path: Path, classes: list[str], **metainfo: list) -> Iterator[Callab
         stream.write('\n]}\n')
 
 
-def write_list(path: Path, classes: list[str], rows: Iterable[dict]) -> None:
+def write_list(path: Path, classes: list[str], rows: Iterable[dict[str, Any]]) -> None:
     with writing(path, classes) as append:
         for row in rows:
             append(json_files.dumps(row))
 
 
-def read_list(path: Path) -> tuple[list[str], list[dict]]:
+def read_list(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
     """Class names and rows of a list.
 
     Raises:
@@ -80,7 +81,7 @@ def read_list(path: Path) -> tuple[list[str], list[dict]]:
     return classes, rows
 
 
-def _wrong_field(row: dict, classes: int) -> tuple[str, str] | None:
+def _wrong_field(row: dict[str, Any], classes: int) -> tuple[str, str] | None:
     """A field that is not what `write_list` is given, and what it should be."""
     if names.fault(row.get('img_path')):
         return 'img_path', 'img_path below the folder of the list'
@@ -102,7 +103,7 @@ def _wrong_field(row: dict, classes: int) -> tuple[str, str] | None:
     return None
 
 
-def check_training_list(path: Path, test_ids: set[int] = frozenset()) -> None:
+def check_training_list(path: Path, test_ids: Collection[int] = ()) -> None:
     """Refuse a training list that holds anything but training images.
 
     Args:

@@ -5,6 +5,7 @@ import ctypes
 import os
 import signal
 from pathlib import Path
+from typing import overload
 
 from pipelines.core.errors import InputError
 
@@ -22,7 +23,7 @@ def cpus() -> int:
 
 def _quotas() -> list[int]:
     """Whole CPUs of every quota above this process, in cgroups v2 and v1; none where there is no limit."""
-    found = []
+    found: list[int] = []
     try:
         rows = [line.split(':', 2) for line in _OWN_CGROUP.read_text().splitlines()]
     except OSError:
@@ -43,6 +44,14 @@ def _quotas() -> list[int]:
             except (OSError, ValueError):
                 continue
     return found
+
+
+@overload
+def number(name: str, default: int, *, low: int = 1) -> int: ...
+
+
+@overload
+def number(name: str, default: None = None, *, low: int = 1) -> int | None: ...
 
 
 def number(name: str, default: int | None = None, *, low: int = 1) -> int | None:

@@ -37,10 +37,10 @@ __all__ = ['AGAIN', 'LOGS', 'NAME', 'Listed', 'Row', 'check_chain', 'found', 'is
 
 AGAIN = 'FGIC_AGAIN'
 
-Inputs = Mapping[str, Path | Listed | dict]
+Inputs = Mapping[str, Path | Listed | dict[str, Any]]
 
 
-def _rows(paths: Inputs, cache: Cache, written: Digests | None = None) -> list[dict]:
+def _rows(paths: Inputs, cache: Cache, written: Digests | None = None) -> list[dict[str, Any]]:
     rows = []
     for name, path in sorted(paths.items()):
         digest, count = (path['sha256'], path['count']) if isinstance(path, dict) else fingerprint(
@@ -54,7 +54,8 @@ def _outputs(folder: Path) -> dict[str, Path]:
             if entry.name not in (NAME, LOGS) and not entry.is_symlink() and not entry.name.startswith('.')}
 
 
-def _head(stage: str, parameters: Mapping[str, Any], inputs: Inputs, packages: tuple[str, ...], cache: Cache) -> dict:
+def _head(stage: str, parameters: Mapping[str, Any], inputs: Inputs, packages: tuple[str, ...],
+          cache: Cache) -> dict[str, Any]:
     return dict(stage=stage, parameters=json.loads(json.dumps(parameters)), inputs=_rows(inputs, cache),
                 versions={'fgic': __version__, **{name: _version(name) for name in sorted(packages)}})
 
@@ -94,18 +95,18 @@ def _again() -> bool:
     return os.environ.get(AGAIN, '') not in ('', '0')
 
 
-def _current(out: Path, head: dict, cache: Cache) -> bool:
+def _current(out: Path, head: dict[str, Any], cache: Cache) -> bool:
     content = found(out)
     return {key: content.get(key) for key in head} == head and content.get('outputs') == _rows(_outputs(out), cache)
 
 
-def _changed(out: Path, head: dict) -> str:
+def _changed(out: Path, head: dict[str, Any]) -> str:
     """In words, what of a result's manifest is no longer so; nothing where there is no result."""
     content = found(out)
     return (_differences(content, head) or 'its own files') if content else ''
 
 
-def _differences(old: dict, new: dict) -> str:
+def _differences(old: dict[str, Any], new: dict[str, Any]) -> str:
     """In words, in what two heads differ."""
     names = []
     for key in ('parameters', 'versions'):
@@ -116,7 +117,7 @@ def _differences(old: dict, new: dict) -> str:
     return ', '.join(names)
 
 
-def _still(inputs: Inputs, head: dict, out: Path, cache: Cache) -> None:
+def _still(inputs: Inputs, head: dict[str, Any], out: Path, cache: Cache) -> None:
     """The inputs are what they were before the build.
 
     Raises:
@@ -165,7 +166,7 @@ def _locked(path: Path, stage: str, out: Path) -> Iterator[None]:
 
 def produce(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Inputs,
             build: Callable[[Path], Digests | None], *, packages: tuple[str, ...] = (), resume: bool = False,
-            conditions: Callable[[], dict] = dict, quick: bool = False) -> bool:
+            conditions: Callable[[], dict[str, Any]] = dict, quick: bool = False) -> bool:
     """Make ``out`` with ``build``, unless it is already there, made from the same parameters and bytes.
 
     Args:
@@ -210,7 +211,7 @@ def produce(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Inputs
     return True
 
 
-def _build(out: Path, side: Mapping[str, Path], stage: str, head: dict, now: dict, inputs: Inputs,
+def _build(out: Path, side: Mapping[str, Path], stage: str, head: dict[str, Any], now: dict[str, Any], inputs: Inputs,
            build: Callable[[Path], Digests | None], cache: Cache, resume: bool) -> None:
     """Run a build, or go on with an interrupted one of the same head, and publish it."""
     staging, key = side['staging'], side['key']
@@ -257,7 +258,7 @@ def _build(out: Path, side: Mapping[str, Path], stage: str, head: dict, now: dic
         new + path[len(old):] if path.startswith(old) else path: row for path, row in cache.used.items()})
 
 
-def _begun(key: Path) -> dict:
+def _begun(key: Path) -> dict[str, Any]:
     """What an unfinished build is one of."""
     try:
         content = json_files.read(key)
@@ -266,7 +267,7 @@ def _begun(key: Path) -> dict:
         return {}
 
 
-def _words(conditions: dict, other: dict) -> str:
+def _words(conditions: dict[str, Any], other: dict[str, Any]) -> str:
     """What of some conditions is not so in others."""
     return ', '.join(f'{name} {str(value)[:12 if name == "code" else None]}' for name, value in conditions.items()
                      if other.get(name) != value)

@@ -20,7 +20,7 @@ def fault(name: object) -> str | None:
     if not isinstance(name, str):
         return 'no text'
     if found := _FAULTY.search(name):
-        return _FAULTS[found.lastgroup]
+        return _FAULTS[str(found.lastgroup)]
     if len(name) > _BYTES // 4 and (len(name.encode()) > 1000 or any(len(part.encode()) > _BYTES
                                                                      for part in name.split('/'))):
         return f'longer than 1000 bytes, or {_BYTES} between slashes'

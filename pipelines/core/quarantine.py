@@ -8,6 +8,7 @@ import argparse
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from pipelines.core import json_files
 from pipelines.core.errors import DamagedError, InputError, TooManyDamagedError
@@ -23,13 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                              'share is larger; default: %(default)s')
 
 
-def row(file: str, split: str, error: DamagedError, root: Path) -> dict:
+def row(file: str, split: str, error: DamagedError, root: Path) -> dict[str, Any]:
     """A row of the list; without the path of ``root``, so that it has the same bytes wherever the data lie."""
     reason = f'expected {error.parts["expected"]}, found {error.parts["found"]}'
     return dict(file=file, split=split, reason=' '.join(reason.replace(f'{root}/', '').split()))
 
 
-def write(folder: Path, images: int, rows: Iterable[dict]) -> None:
+def write(folder: Path, images: int, rows: Iterable[dict[str, Any]]) -> None:
     json_files.write(folder / NAME, dict(images=images, quarantined=list(rows)))
 
 

@@ -15,11 +15,12 @@ NAME = 'manifest.json'
 LOGS = 'logs'  # a folder of this name is kept with a result but is no part of it: TensorBoard events, checkpoints
 
 
-def load(folder: Path) -> dict:
-    return json_files.read(folder / NAME)
+def load(folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json_files.read(folder / NAME)
+    return content
 
 
-def found(folder: Path) -> dict:
+def found(folder: Path) -> dict[str, Any]:
     """The manifest of a folder; empty where there is none, or none that can be read."""
     try:
         return load(folder)
@@ -27,14 +28,14 @@ def found(folder: Path) -> dict:
         return {}
 
 
-class Row(dict):
+class Row(dict[str, Any]):
     """A row of a stage's manifest, and the folder of that stage."""
 
-    def __init__(self, row: dict, folder: Path) -> None:
+    def __init__(self, row: dict[str, Any], folder: Path) -> None:
         super().__init__(row)
         self.folder = folder
 
-    def now(self) -> dict:
+    def now(self) -> dict[str, Any]:
         """The row as the manifest has it now."""
         return recorded(self.folder).get(self['path'], {})
 
@@ -95,8 +96,10 @@ def check_chain(root: Path, *results: str, places: Mapping[str, Path] | None = N
     Raises:
         InputError: one was made of another state; it names what to run again.
     """
-    place = lambda name: (places or {}).get(name, root / name)  # noqa: E731
-    seen, waiting = {}, list(results)
+    def place(name: str) -> Path:
+        return (places or {}).get(name, root / name)
+
+    seen, waiting = dict[str, dict[str, Any]](), list(results)
     while waiting:
         name = waiting.pop(0)
         if name in seen or not (content := found(place(name))):
@@ -127,7 +130,7 @@ def _stage(name: str) -> str:
     return 'classify' if stage == 'tested' else stage
 
 
-def _one_state(place: Callable[[str], Path], manifests: Mapping[str, dict]) -> None:
+def _one_state(place: Callable[[str], Path], manifests: Mapping[str, dict[str, Any]]) -> None:
     """No two results of a chain record other bytes under one name.
 
     Raises:

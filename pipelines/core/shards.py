@@ -59,8 +59,8 @@ class Engine:
 class _Here(Executor):
     """Works at once, in this process."""
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
-        future: Future = Future()
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
         future.set_result(fn(*args, **kwargs))
         return future
 
@@ -75,7 +75,7 @@ def _dask_client(address: str) -> Any:
     from distributed import Client
 
     try:
-        return Client(address, timeout=20)
+        return Client(address, timeout=20)  # type: ignore[no-untyped-call]  # distributed has no types
     except (OSError, ValueError) as error:
         raise InputError('--scheduler', expected='the address of a Dask scheduler, as tcp://host:8786',
                          found=f'{address} ({error})', remedy='start one (docs/scaling.md), or leave it out') from None
@@ -87,13 +87,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--scheduler', metavar='ADDRESS', help='work on a Dask cluster instead: tcp://host:8786')
 
 
-def _cut(items: Iterable[Any], size: int, apart: Callable[[Any], Any] | None) -> Iterator[list]:
+def _cut(items: Iterable[Any], size: int, apart: Callable[[Any], Any] | None) -> Iterator[list[Any]]:
     for _, group in groupby(items, apart or (lambda item: None)):
         while batch := list(islice(group, size)):
             yield batch
 
 
-def run(work: Callable[..., Any], items: Iterable[Any], args: tuple, folder: Path, *, size: int, total: int,
+def run(work: Callable[..., Any], items: Iterable[Any], args: tuple[Any, ...], folder: Path, *, size: int, total: int,
         title: str, apart: Callable[[Any], Any] | None = None, engine: Engine | None = None) -> list[Path]:
     """Work through items, ``size`` at a time.
 
@@ -115,7 +115,8 @@ def run(work: Callable[..., Any], items: Iterable[Any], args: tuple, folder: Pat
     done = {path.name for path in folder.glob('*.json')}
     if done:
         print(f'[{title}] goes on: {len(done)} shards were done before', flush=True)
-    names, pending = [], set()
+    names: list[str] = []
+    pending: set[Future[int]] = set()
     try:
         with engine.executor(-(-total // size) - len(done)) as (executor, width), \
                 tqdm(total=total, desc=f'[{title}]', unit='img', dynamic_ncols=True) as bar:
@@ -140,12 +141,12 @@ def results(finished: list[Path]) -> Iterator[Any]:
     return (json.loads(path.read_bytes()) for path in finished)
 
 
-def _one(work: Callable[..., Any], batch: list, args: tuple, path: Path) -> int:
+def _one(work: Callable[..., Any], batch: list[Any], args: tuple[Any, ...], path: Path) -> int:
     json_files.write(path, work(batch, *args), indent=None)
     return len(batch)
 
 
-def _collect(pending: set[Future], bar: Any) -> set[Future]:
+def _collect(pending: set[Future[Any]], bar: Any) -> set[Future[int]]:
     finished, rest = wait(pending, return_when=FIRST_COMPLETED)
     bar.update(sum(future.result() for future in finished))
     return rest

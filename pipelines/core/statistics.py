@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -40,7 +41,7 @@ class Outcome:
     @property
     def correct(self) -> NDArray[np.bool_]:
         """(S, N)."""
-        return self.predictions == self.labels
+        return np.asarray(self.predictions == self.labels)
 
     @property
     def seeds(self) -> int:
@@ -56,7 +57,7 @@ def outcome(labels: ArrayLike, scores: Sequence[ArrayLike]) -> Outcome:
     predictions, top5, classes = {}, {}, 0
     for one in scores:
         one = np.ascontiguousarray(one, float)
-        digest, classes = hashlib.sha256(one).digest(), one.shape[-1]
+        digest, classes = hashlib.sha256(one.data).digest(), one.shape[-1]
         if digest not in predictions:
             predictions[digest], top5[digest] = one.argmax(axis=-1), top_k(labels, one, 5).mean()
     return Outcome(labels, np.array(list(predictions.values())), float(np.mean(list(top5.values()))), classes)
@@ -74,7 +75,8 @@ def top_k(labels: ArrayLike, scores: ArrayLike, k: int) -> NDArray[np.bool_]:
     scores, labels = np.asarray(scores), np.asarray(labels)
     own = np.take_along_axis(scores, np.broadcast_to(labels[:, None], (*scores.shape[:-1], 1)), axis=-1)
     earlier = np.arange(scores.shape[-1]) < labels[:, None]
-    return ((scores > own) | ((scores == own) & earlier)).sum(axis=-1) < k
+    found: NDArray[np.bool_] = ((scores > own) | ((scores == own) & earlier)).sum(axis=-1) < k
+    return found
 
 
 def balanced_accuracy(labels: ArrayLike, predictions: ArrayLike) -> NDArray[np.float64]:
@@ -91,7 +93,8 @@ def balanced_accuracy(labels: ArrayLike, predictions: ArrayLike) -> NDArray[np.f
     weight = len(labels) / (np.count_nonzero(support) * support[labels])
     correct = predictions == labels
     recall = np.stack([np.bincount(labels, row, len(support)) / np.maximum(support, 1) for row in correct])
-    return weight * (correct - recall[:, labels]) + (correct * weight).mean(axis=1, keepdims=True)
+    added: NDArray[np.float64] = weight * (correct - recall[:, labels]) + (correct * weight).mean(axis=1, keepdims=True)
+    return added
 
 
 def macro_f1(labels: ArrayLike, predictions: ArrayLike, classes: int) -> NDArray[np.float64]:
@@ -145,7 +148,7 @@ def _shown(estimate: crossed.Estimate) -> list[float]:
     return list(estimate.interval(ALPHA))
 
 
-def summary(labels: ArrayLike, scores: Sequence[ArrayLike] | Outcome) -> dict:
+def summary(labels: ArrayLike, scores: Sequence[ArrayLike] | Outcome) -> dict[str, Any]:
     """The numbers of one row of classify's table (`docs/formats.md`), without the comparison.
 
     Args:
@@ -169,7 +172,7 @@ def summary(labels: ArrayLike, scores: Sequence[ArrayLike] | Outcome) -> dict:
 
 
 def compare(labels: ArrayLike, rows: Mapping[str, Sequence[ArrayLike] | Outcome], pairs: Sequence[tuple[str, str]], *,
-            family: int = 0) -> list[dict]:
+            family: int = 0) -> list[dict[str, Any]]:
     """Rows against others: top-1 gained, how surely, and a verdict in words.
 
     Args:

@@ -2,7 +2,7 @@
 
 The animals of fine-grained sets are large: stride 4, which holds 3/4 of an FPN's positions, is left out.
 """
-_base_ = 'mmdet::_base_/models/faster-rcnn_r50_fpn.py'
+_base_ = './faster-rcnn_batched.py'
 
 default_scope = 'mmdet'
 model = dict(

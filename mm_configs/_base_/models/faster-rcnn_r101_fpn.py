@@ -1,5 +1,5 @@
 """Faster R-CNN (Ren et al. 2015) with ResNet-101-FPN (Lin et al. 2017), one class, ImageNet weights of torchvision."""
-_base_ = 'mmdet::_base_/models/faster-rcnn_r50_fpn.py'
+_base_ = './faster-rcnn_batched.py'
 
 default_scope = 'mmdet'
 model = dict(

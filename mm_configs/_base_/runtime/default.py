@@ -1,7 +1,7 @@
 """What every training shares. Hooks that write metrics.jsonl and the progress bar are added by the stages."""
 speed = dict(dtype='float32', channels_last=True, compile=[], compile_mode='default')  # docs/speed.md
 default_hooks = dict(
-    runtime_info=dict(type='RuntimeInfoHook'),
+    runtime_info=dict(type='mmengine.UnhurriedInfoHook'),
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=10),
     param_scheduler=dict(type='ParamSchedulerHook'),

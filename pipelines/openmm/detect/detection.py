@@ -15,7 +15,7 @@ from mmdet.registry import DATASETS, METRICS
 from mmengine.evaluator import BaseMetric
 
 from pipelines.core import boxes, coco
-from pipelines.openmm.detect import timm_features  # noqa: F401  (a backbone registers itself)
+from pipelines.openmm.detect import batched_detector, timm_features  # noqa: F401  (they register themselves)
 from pipelines.openmm.engine.devices import device, repeatable
 
 AGNOSTIC_CATEGORY = 1  # category_id of every detection of a class-agnostic detector

@@ -12,6 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import EpochBasedTrainLoop
 
+from pipelines.openmm.engine import waiting  # noqa: F401  (its hook and its optimiser wrapper register themselves)
 from pipelines.openmm.engine.checkpoints import AtomicLocalBackend
 
 
