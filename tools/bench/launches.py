@@ -9,7 +9,7 @@ A step is taken apart: the data preprocessor, the network (forward, losses, back
 an iteration that logs nothing. Waits are reading a number (`item`), a result whose size depends on data (`nonzero`, a
 mask as an index, `unique`, torchvision's `nms`), and copies that are waited for (`cpu`, `new_tensor`). Ours runs as
 on a GPU (pipelines/openmm/detect/batched_boxes.py). Counts do not depend on the size of images: a detector sees small
-ones.
+ones. The data preprocessor's `item` reads sizes, which lie on the host.
 
 The last lines are a table in Markdown.
 """
@@ -134,8 +134,8 @@ def table(found: Sequence[tuple[str, str, int, dict[str, Any]]]) -> list[str]:
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='python -m tools.bench.launches', description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--config', type=Path, action='append', help='of mm_configs/ (default: %(const)s)',
-                        default=None)
+    parser.add_argument('--config', type=Path, action='append', metavar='LEAF',
+                        help="of mm_configs/ (default: the full profile's detector)")
     parser.add_argument('--batch', type=int, action='append', help='images of a step (default: 2 and 16)')
     parser.add_argument('--no-stock', action='store_true', help='leave the libraries\' own config out')
     parser.add_argument('--names', action='store_true', help='print which operators and waits, too')
@@ -149,11 +149,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.child:
         print(json.dumps(child(args.child)))
         return
+    leaves = [leaf.resolve() for leaf in args.config or [DEFAULT]]
+    for leaf in leaves:  # before anything is counted
+        train_sides.stage_of(leaf)
+        if not args.no_stock:
+            train_sides.stock_of(leaf)
     found = []
     with tempfile.TemporaryDirectory(prefix='bench-launches-') as folder:
         work = Path(folder)
         train_sides.draw(work, 40, 64)
-        for leaf in args.config or [DEFAULT]:
+        for leaf in leaves:
             for stock in (False,) if args.no_stock else (True, False):
                 for batch in args.batch or (2, 16):
                     job = dict(leaf=str(leaf), stock=stock, work=str(work), options=small(leaf), batch=batch,
