@@ -30,11 +30,10 @@ export FGIC_KNOWN   := $(VARIABLES) VIRTUAL_ENV
 export FGIC_DATASET := $(DATASET)
 export FGIC_RAW     := $(RAW)
 export FGIC_WORK    := $(WORK)
-export FGIC_PROFILE := $(PROFILE)
-export FGIC_GPUS    := $(GPUS)
-export FGIC_DEVICE  := $(DEVICE)
 export FGIC_WEIGHTS := $(WEIGHTS)
 export FGIC_AGAIN   := $(AGAIN)
+export FGIC_BOXES_FROM := $(BOXES_FROM)
+export FGIC_INCEPTION  := $(INCEPTION)
 export PYTHONUTF8   := 1
 
 # What each stage takes, by profile. Every variable can be set: make classify ROWS="resnet50@full my/own.py@square".
@@ -51,7 +50,7 @@ GENERATED  := $(foreach row,$(ROWS),$(findstring +,$(row)))
 GPU_OPTION := --gpus $(or $(filter-out 0,$(GPUS)),1)
 
 # What convert and crop do about damaged images, and who works for them.
-LAYOUT_OPTIONS := $(if $(LAYOUT),--layout $(LAYOUT)) $(if $(SUPER),--super '$(SUPER)') $(if $(BOX_FRAME),--box-frame $(BOX_FRAME)) \
+LAYOUT_OPTIONS := $(if $(LAYOUT),--layout $(LAYOUT)) $(if $(SUPER),--super $(SUPER)) $(if $(BOX_FRAME),--box-frame $(BOX_FRAME)) \
                   $(if $(SUBSET),--subset)
 DATA_OPTIONS := $(if $(STRICT),--strict) $(if $(MAX_BAD),--max-bad $(MAX_BAD)) $(if $(SCHEDULER),--scheduler $(SCHEDULER))
 
@@ -113,6 +112,8 @@ doctor: setup  ## what this machine has, what is wrong with it, and the command 
 
 # --- stages; each pulls in those before it, and each says `up to date` where nothing changed ---
 
+# All are checked before the first stage: a wrong value for the last one is not said after days of training.
+$(foreach name,$(VARIABLES),$(eval variables: export FGIC_$(name) := $$($(name))))
 variables:
 	@$(PYTHON) -m tools.check_variables
 
@@ -128,7 +129,7 @@ check: convert
 
 detect: check  ## box every image: train a detector, or BOXES_FROM
 	@$(PY) -m pipelines.detect --coco $(D)/convert --out $(D)/detect --config $(DETECT) $(GPU_OPTION) \
-		--if-boxes $(if $(BOXES_FROM),--boxes-from '$(BOXES_FROM)')
+		--if-boxes $(if $(BOXES_FROM),--boxes-from "$$FGIC_BOXES_FROM")
 
 crop: $(if $(filter gt,$(BOXES)),check,detect)  ## box crops and square crops
 	@$(PY) -m pipelines.crop --coco $(D)/convert --out $(D)/crop --kinds $(KINDS) --size $(CROP_SIZE) \
@@ -137,7 +138,7 @@ crop: $(if $(filter gt,$(BOXES)),check,detect)  ## box crops and square crops
 
 synth: crop  ## train BigGAN-deep on the square crops of train, draw images
 	@$(PY) -m pipelines.synth --crops $(D)/crop --out $(D)/synth/$(call name,$(SYNTH)) --config $(SYNTH) $(GPU_OPTION) --if-crops \
-		$(if $(IMAGES_PER_CLASS),--images-per-class $(IMAGES_PER_CLASS)) $(if $(INCEPTION),--inception $(INCEPTION))
+		$(if $(IMAGES_PER_CLASS),--images-per-class $(IMAGES_PER_CLASS)) $(if $(INCEPTION),--inception "$$FGIC_INCEPTION")
 
 classify: crop $(if $(GENERATED),synth)  ## train classifiers with and without each step, compare them
 	@$(PY) -m pipelines.classify --data $(D) --out $(D)/classify --rows $(ROWS) --seeds $(SEEDS) \

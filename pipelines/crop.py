@@ -40,10 +40,10 @@ from typing import NamedTuple
 import numpy as np
 
 from pipelines.core import coco, coco_stream, cropping, images, json_files, lineage, manifest, quarantine, shards
-from pipelines.core.box_sources import DEFAULT_BOXES, Found, parse_boxes, settle
-from pipelines.core.cropping import DEFAULT_KINDS, FULL, Kind
+from pipelines.core.box_sources import Found, settle
 from pipelines.core.errors import DamagedError, InputError, command
 from pipelines.core.fingerprint import Digests
+from pipelines.core.kinds import DEFAULT_BOXES, DEFAULT_KINDS, FULL, Kind, parse_boxes, parse_kinds
 
 _SHARD = 250  # images
 
@@ -204,7 +204,7 @@ def crop(convert: Path, out: Path, *, kinds: tuple[Kind, ...] = DEFAULT_KINDS, d
 
     Args:
         convert: folder that the convert stage wrote.
-        kinds: of crops, as `cropping.parse_kinds` gives them.
+        kinds: of crops, as `kinds.parse_kinds` gives them.
         detections: COCO results; needed where ``by_split`` says ``det``.
         by_split: ``gt`` or ``det`` by split; None: see `settle`.
         min_size: boxes whose longer side is shorter than this are grown to it first.
@@ -268,7 +268,7 @@ def main(argv: list[str] | None = None) -> None:
     shards.add_arguments(parser)
     quarantine.add_arguments(parser)
     args = parser.parse_args(argv)
-    crop(args.coco, args.out, kinds=cropping.parse_kinds(args.kinds), detections=args.detections,
+    crop(args.coco, args.out, kinds=parse_kinds(args.kinds), detections=args.detections,
          by_split=parse_boxes(args.boxes) if args.boxes is not None else None, min_size=args.min_size, size=args.size,
          quality=args.quality, strict=args.strict, max_bad=args.max_bad,
          engine=shards.Engine(args.workers, args.scheduler))

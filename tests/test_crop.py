@@ -8,9 +8,9 @@ import pytest
 import simplejpeg
 
 from pipelines.core import fingerprint, images, json_files, lineage, manifest, shards
-from pipelines.core.cropping import DEFAULT_KINDS, parse_kinds
 from pipelines.core.errors import InputError
 from pipelines.core.fingerprint import sha256
+from pipelines.core.kinds import DEFAULT_KINDS, parse_kinds
 from pipelines.crop import crop, main, parse_boxes
 
 SIZE = (100, 60)

@@ -18,7 +18,7 @@ KNOWN = 'DATASET RAW WORK PROFILE WEIGHTS SEEDS GPUS JOBS'
 
 
 def words_of(values: dict[str, str]) -> list[str]:
-    return [word for name, value in values.items() for word in (f'--{name}', value)]
+    return [word for name, value in values.items() for word in (f'--{name.replace("_", "-")}', value)]
 
 
 def checked(capsys, *arguments: str, **values: str) -> tuple[int, str]:
@@ -52,6 +52,36 @@ def test_wrong_values_are_named(capsys, values, words):
     status = check_variables.main(words_of(values))
     said = capsys.readouterr().err
     assert status == 2 and words in said and 'remedy: ' in said
+
+
+@pytest.mark.parametrize(('name', 'value', 'words'), [
+    ('seeds', 'a', 'SEEDS: expected a whole number from 0 to 4294967295, found a'),
+    ('seeds', '0 1 01', 'SEEDS: expected each once'), ('seeds', '-1', 'SEEDS: expected a whole number'),
+    ('seeds', ' ', 'SEEDS: expected a value, found nothing'), ('rows', '', 'ROWS: expected a value, found nothing'),
+    ('rows', 'resnet50@round', 'expected a kind of crop'), ('rows', 'resnet5@box', 'did you mean resnet50'),
+    ('rows', 'resnet50 resnet50@full', 'ROWS: expected each once, found resnet50@full twice'),
+    ('detect', 'nope', 'expected a config in mm_configs/detect'), ('synth', '', 'SYNTH: expected a value'),
+    ('crop_size', 'abc', 'CROP_SIZE: expected a whole number from 8 to 4096, found abc'),
+    ('boxes', 'train=dt', 'expected gt, det, or pairs'), ('test', 'maybe', 'TEST: expected yes or no, or nothing'),
+    ('strict', 'no', 'STRICT: expected 1, or nothing, found no'), ('jobs', '0', 'JOBS: expected a whole'),
+    ('max_bad', 'nan', 'MAX_BAD: expected a number from 0 to 1'), ('gpus', '-1', 'GPUS: expected a whole number'),
+    ('images_per_class', '1.5', 'IMAGES_PER_CLASS: expected a whole number'), ('work', '', 'WORK: expected a value'),
+    ('super', "king's", 'SUPER: expected a value without quotes'), ('inception', 'gone', 'INCEPTION: expected a file'),
+    ('boxes_from', "Bob's boxes", 'BOXES_FROM: expected a file or folder of boxes')])
+def test_what_a_late_stage_would_refuse_is_refused_before_the_first(name, value, words):
+    done = subprocess.run(['make', '--no-print-directory', 'variables', f'{name.upper()}={value}'], cwd=ROOT,
+                          capture_output=True, text=True)
+    assert done.returncode == 2 and words in done.stderr and 'remedy: ' in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize('words', [
+    ['SEEDS=7 0', 'ROWS=resnet50@square-m30-gt+biggan-deep_256px-x50 resnet50', 'BOXES=test=gt', 'TEST=no', 'STRICT=1'],
+    ['JOBS=2', 'GPUS=0', 'MAX_BAD=0.02', 'BOXES=', 'AGAIN=0', "BOXES_FROM=Bob's \"boxes\" of 1 day", 'WORK=x']])
+def test_right_values_pass(words, tmp_path):
+    (tmp_path / 'Bob\'s "boxes" of 1 day').mkdir()
+    done = subprocess.run(['make', '--no-print-directory', '-f', ROOT / 'Makefile', '-I', ROOT, 'variables', *words],
+                          cwd=tmp_path, capture_output=True, text=True, env={**os.environ, 'PYTHONPATH': str(ROOT)})
+    assert (done.returncode, done.stderr) == (0, '')
 
 
 def test_the_full_profile_on_a_cpu_is_for_those_who_say_so(capsys):

@@ -5,10 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipelines.core import coco_stream
-from pipelines.core.cropping import FULL, Kind
 from pipelines.core.errors import InputError
-
-DEFAULT_BOXES = 'train=gt,val=det,test=det'
+from pipelines.core.kinds import DEFAULT_BOXES, FULL, Kind, parse_boxes
 
 
 class Found(NamedTuple):
@@ -22,24 +20,6 @@ class Found(NamedTuple):
     source: str
     box: tuple[float, ...] | None = None
     score: float | None = None
-
-
-def parse_boxes(text: str) -> dict[str, str]:
-    """``gt``, ``det``, or ``train=gt,test=det`` (splits left out keep their default) -> source by split.
-
-    Raises:
-        InputError: anything else.
-    """
-    chosen = dict(pair.split('=') for pair in DEFAULT_BOXES.split(','))
-    if text in ('gt', 'det'):
-        return dict.fromkeys(chosen, text)
-    for pair in text.split(','):
-        split, _, source = pair.partition('=')
-        if split not in chosen or source not in ('gt', 'det'):
-            raise InputError('--boxes', expected=f'gt, det, or pairs as in {DEFAULT_BOXES}', found=text,
-                             remedy='set BOXES (--boxes) to one of these')
-        chosen[split] = source
-    return chosen
 
 
 def settle(kinds: tuple[Kind, ...], by_split: dict[str, str] | None, convert: Path,

@@ -3,7 +3,7 @@
     RECIPE@KIND[+GENERATOR[-xNN]]
 
 RECIPE is the name of a config in mm_configs/classify, or the path of one of your own. KIND is a kind of crop, as
-core/cropping.py spells it: full, box, square, square-m30, square-gt, ... GENERATOR is a result of synth, whose images
+core/kinds.py spells it: full, box, square, square-m30, square-gt, ... GENERATOR is a result of synth, whose images
 are added in training: as many as there are real ones, or NN % as many. A recipe alone sees full images.
 """
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
-from pipelines.core.cropping import MARGIN, Kind
 from pipelines.core.errors import InputError
+from pipelines.core.kinds import MARGIN, Kind
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'mm_configs'
 _EXAMPLE = 'RECIPE@IMAGES, e.g. resnet50@square or resnet50@square+biggan-deep_256px'

@@ -5,8 +5,8 @@ import pytest
 import simplejpeg
 
 from pipelines.core import cropping, images
-from pipelines.core.cropping import FULL, Kind, parse_kinds
 from pipelines.core.errors import InputError
+from pipelines.core.kinds import FULL, Kind, parse_kinds
 
 SIZE = (100, 60)
 

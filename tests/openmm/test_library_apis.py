@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.core import shards
-from pipelines.core.cropping import parse_kinds
+from pipelines.core.kinds import parse_kinds
 from pipelines.core.rows import Images
 from pipelines.crop import crop, parse_boxes
 from pipelines.openmm.compat import startup
