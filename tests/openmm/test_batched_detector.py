@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +186,25 @@ def test_r101_at_batch_16_stays_below_its_limits():
     found = operators(detector('faster-rcnn_r101_fpn'), batch(16, truths=(1, 3), size=(48, 48)), runs=1)
     assert found['loss'][0] <= 2500 and found['loss'][1] <= 20
     assert found['predict'][0] <= 1200 and found['predict'][1] <= 4
+
+
+@pytest.mark.gpu
+def test_a_gpu_finds_mmdets_losses_and_waits_as_seldom_as_counted():
+    theirs, ours = (detector(stock=stock, **ALL).cuda() for stock in (True, False))
+    ours.load_state_dict(theirs.state_dict(), strict=True)
+    data = batch(3)
+    expected, _ = losses(theirs, data)
+    found, _ = losses(ours, data)
+    assert found == pytest.approx(expected, rel=1e-3, abs=1e-4)
+    inputs = ours.data_preprocessor(copy.deepcopy(data), True)
+    torch.cuda.set_sync_debug_mode('warn')
+    try:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter('always')
+            ours.parse_losses(ours(**inputs, mode='loss'))[0].backward()
+    finally:
+        torch.cuda.set_sync_debug_mode('default')
+    assert sum('synchroniz' in str(warning.message) for warning in said) <= 20
 
 
 @pytest.mark.parametrize('change, key', [

@@ -13,6 +13,7 @@ from torch import Tensor
 from pipelines.openmm.detect.batched_boxes import Boxes, Deltas, Images, fixed_shapes, gather
 from pipelines.openmm.detect.batched_nms import move_apart, nms
 from pipelines.openmm.detect.batched_targets import (
+    EPS,
     Assigned,
     assign,
     check_head,
@@ -22,7 +23,6 @@ from pipelines.openmm.detect.batched_targets import (
     sample,
 )
 
-EPS = torch.finfo(torch.float32).eps  # mmdet adds it to every number of samples it divides by
 CANDIDATES = 4096  # of an image's boxes by class: up to so many are all compared, without asking how many there are
 
 

@@ -11,10 +11,9 @@ from torch import Tensor
 
 from pipelines.openmm.detect.batched_boxes import Boxes, Deltas, Images, gather
 from pipelines.openmm.detect.batched_nms import move_apart, nms
-from pipelines.openmm.detect.batched_targets import assign, check_head, check_targets, require, sample
+from pipelines.openmm.detect.batched_targets import EPS, assign, check_head, check_targets, require, sample
 
 KEPT = 16  # sizes of feature maps whose anchors are kept
-EPS = torch.finfo(torch.float32).eps  # mmdet adds it to every number of samples it divides by
 
 
 class Anchors(NamedTuple):

@@ -12,6 +12,8 @@ from torch import Tensor
 from pipelines.core.errors import InputError
 from pipelines.openmm.detect.batched_boxes import Boxes, overlaps
 
+EPS = torch.finfo(torch.float32).eps  # mmdet adds it to every number of samples it divides by
+
 
 class Assigned(NamedTuple):
     """(B, N) each: the annotated box's number (0 where none); whether it is one; whether it is background."""
