@@ -1,4 +1,4 @@
-"""The table, and files that are found, checked and loaded; downloads themselves are in tests/core/test_download.py."""
+"""The table, and files that are found, checked and loaded; downloads themselves are in test_download.py."""
 from __future__ import annotations
 
 import hashlib
@@ -62,7 +62,6 @@ def test_a_missing_file_says_where_it_was_looked_for_and_how_to_give_it(places, 
     with pytest.raises(InputError, match='one of .*resnet50_imagenet1k'):
         weights.resolve('resnet_50')
     monkeypatch.setitem(TABLE, 'mine', Weights('mine.pth', '00', 'MIT', ('http://127.0.0.1:9/mine.pth',)))
-    monkeypatch.setattr('pipelines.core.download.ATTEMPTS', 1)
     monkeypatch.setenv('no_proxy', '127.0.0.1')
     with pytest.raises(InputError, match=r'127.0.0.1:9/mine.pth: .*refused.*\n.*; or give .*WEIGHTS=FOLDER'):
         weights.resolve('mine')
@@ -120,7 +119,7 @@ def test_a_name_is_downloaded_into_the_cache_once(places, source):
 
 def test_a_download_with_another_sha256_never_reaches_the_cache(places, source):
     (source / 'mine.safetensors').write_bytes(b'something else')
-    with pytest.raises(InputError, match=f'SHA-256 {hashlib.sha256(b"something else").hexdigest()}'):
+    with pytest.raises(InputError, match=f'got "{hashlib.sha256(b"something else").hexdigest()}'):
         weights.resolve('mine')
     assert not (places[1] / 'mine.safetensors').exists()
 
@@ -149,6 +148,35 @@ def test_a_file_is_accepted_as_it_came_only_once(places, monkeypatch):
     path.write_bytes(path.read_bytes() + b'x')
     assert tool.main(['mine', '--accept']) == 2
     assert weights.stated('mine', path) == digest
+
+
+def test_half_a_file_is_not_accepted(places, monkeypatch, capsys):
+    path, _ = put(places[1], monkeypatch, digits=0)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert tool.main(['mine', '--accept']) == 2
+    assert 'expected a file of tensors and plain values' in capsys.readouterr().err
+    assert not (places[1] / 'mine.safetensors.sha256').exists()
+
+
+BASE = """'''Docstring with weights://words.'''
+model = dict(backbone=dict(depth=50, init_cfg=dict(type='Pretrained', checkpoint='weights://one')),
+             head={'start': 'weights://two'})
+load_from = None
+"""
+
+
+@pytest.mark.parametrize('child, expected', [
+    ('', ['one', 'two']),
+    ("model = dict(backbone=dict(init_cfg=dict(checkpoint='weights://other')))", ['other', 'two']),
+    ('model = dict(backbone=dict(init_cfg=None), head=None)', []),
+    ("model = dict(backbone=dict(_delete_=True, type='ResNet'))", ['two']),
+    ("load_from = '{{$MY_START:weights://three}}'", ['one', 'three', 'two'])])
+def test_a_config_names_what_it_and_its_bases_say_together(tmp_path: Path, child: str, expected: list[str]):
+    (tmp_path / 'base.py').write_text(BASE)
+    (leaf := tmp_path / 'leaf.py').write_text("_base_ = './base.py'\n")
+    assert weights.named(leaf) == ['one', 'two']
+    leaf.write_text(f"_base_ = './base.py'\n{child}\n")
+    assert weights.named(leaf) == expected
 
 
 def test_the_list_says_what_is_here_and_where_the_others_are(places, monkeypatch, capsys):

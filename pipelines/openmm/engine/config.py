@@ -9,7 +9,6 @@ defaults, so that it also works with the libraries' own tools:
 """
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.core.errors import InputError
 from pipelines.core.rows import FULL, Images
-from pipelines.openmm.engine import config_lines
+from pipelines.openmm.engine import config_files, config_lines
 from pipelines.openmm.engine.config_files import COMPARED_WITH
 
 if TYPE_CHECKING:
@@ -40,14 +39,6 @@ def _environment(**values: str) -> Iterator[None]:
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-@functools.cache
-def _read_model_indices_once() -> None:
-    """mmengine parses a library's hundreds of YAML files again for every base in it: 0.5 s of the 0.6 s of a load."""
-    from mmengine.config import utils
-
-    utils.load = functools.cache(utils.load)
-
-
 def load(path: Path, *, data_root: Path, num_classes: int, images: Images = FULL, options: Sequence[str] = ()
          ) -> Config:
     """Parse a config for the data at hand and import the library it names in ``default_scope``.
@@ -61,21 +52,14 @@ def load(path: Path, *, data_root: Path, num_classes: int, images: Images = FULL
     Raises:
         InputError: an unreadable config, or one that does not fit the data.
     """
-    from mmengine import Config, DictAction
-    from mmengine.logging import MMLogger
+    from mmengine import DictAction
 
     from pipelines.openmm.compat import scope
 
     scope.check_installed()
-    _read_model_indices_once()
-    MMLogger.get_current_instance().setLevel('WARNING')  # or it prints every variable it substitutes
     with _environment(FGIC_DATA_ROOT=str(data_root), FGIC_NUM_CLASSES=str(num_classes),
                       FGIC_IMAGES=images.kind):
-        try:
-            cfg = Config.fromfile(str(path), lazy_import=False)
-        except (OSError, SyntaxError, KeyError, AttributeError, NameError, TypeError, ImportError) as error:
-            raise InputError(path, expected='an mm config', found=f'{type(error).__name__}: {error}',
-                             remedy='compare it with its neighbours in mm_configs/') from None
+        cfg = config_files.read(path)
     overrides = {}
     for option in options:
         key, separator, value = option.partition('=')

@@ -15,10 +15,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pipelines.core.download import download
 from pipelines.core.errors import InputError
 from pipelines.core.fingerprint import sha256
-from pipelines.openmm.engine.config_strings import strings
+from pipelines.openmm.engine import config_files
+from pipelines.openmm.engine.config import walk
+from pipelines.openmm.weights.download import download
 from pipelines.openmm.weights.table import TABLE, Weights
 
 SCHEME = 'weights://'
@@ -97,7 +98,7 @@ def fetch(name: str, digest: str | None = None) -> Path:
 
     Args:
         digest: the SHA-256 that the user states where the table has none; empty: the one that the file turns out to
-            have. It is written beside the file, and the file is checked against it from then on.
+            have, if it can be read. It is written beside the file, which is checked against it from then on.
     Raises:
         InputError: no file and no way to get one, or a file with another SHA-256, or with one that nobody stated.
     """
@@ -118,6 +119,7 @@ def fetch(name: str, digest: str | None = None) -> Path:
     for expected in filter(None, (wanted, digest)):
         check_file(name, target, expected)
     if not wanted:
+        load(target)  # or half a file would be stated
         _statement(target).write_text(f'{sha256(target)}  {target.name}\n', encoding='utf-8')
     return target
 
@@ -129,8 +131,18 @@ def resolve(name: str) -> Path:
 
 
 def named(config: Path) -> list[str]:
-    """Names that a config and its bases ask for, and no child takes out again."""
-    return [text.removeprefix(SCHEME) for text in strings(config, SCHEME)]
+    """Names that a config asks for, as its bases and it say together; without torch."""
+    if not any(SCHEME in file.read_text(encoding='utf-8') for file in config_files.files(config)):
+        return []
+    return list(_named(config.resolve(), config_files.digest(config)))
+
+
+@functools.lru_cache
+def _named(config: Path, digest: str) -> tuple[str, ...]:
+    """Sorted; ``digest`` tells a config that was edited from what it was."""
+    found = (value for _, value in walk(config_files.read(config).to_dict()))
+    return tuple(sorted({value.removeprefix(SCHEME) for value in found
+                         if isinstance(value, str) and value.startswith(SCHEME)}))
 
 
 def check(config: Path) -> dict[str, Path]:
