@@ -99,6 +99,7 @@ demo: setup  ## the whole pipeline on drawn dogs, on a CPU, in minutes
 test: setup  ## every test: lint, fast ones, then one real iteration of every stage and config
 	$(PY) -m ruff check .
 	$(VENV)/bin/lint-imports
+	$(PY) -m mypy
 	$(PY) -m pytest
 	$(PY) -m pytest -m mm
 

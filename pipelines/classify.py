@@ -100,9 +100,11 @@ def _enter(data: Path, entries: list[comparison.Row], todo: list[runs.Run]) -> l
 
 def entry(row: rows.Row) -> comparison.Row:
     """A row as the table shows it: its title, and the rows that it is a change of."""
-    recipes, above = [], row.config
-    while (above := config_files.parent(above)) is not None:
+    recipes: list[str] = []
+    above = config_files.parent(row.config)
+    while above is not None:
         recipes.append(above.stem)
+        above = config_files.parent(above)
     named = config_files.compared_with(row.config)
     parents = [named if '@' in named else f'{named}@{row.images}'] if named else []
     simpler = [f'{row.config.stem}@{images}' for images in row.images.simpler()]

@@ -95,7 +95,7 @@ def _cut(jobs: list[Job], style: Style, source: Path, strict: bool) -> list[dict
     for kind, parent in itertools.product(planned, {os.path.dirname(job.file) for job in jobs}):
         if kind != FULL and not os.path.isdir(folder := f'{style.out}/{kind}/{parent}'):  # mkdir's error is slow
             os.makedirs(folder, exist_ok=True)
-    done = []
+    done: list[dict] = []
     for job, *areas in zip(jobs, *planned.values()):
         try:
             picture = images.read(f'{source}/{job.file}', smooth=False, hashed=True)
@@ -146,7 +146,7 @@ def _jobs(convert: Path, by_split: dict[str, str], labels: dict[int, int],
         chosen = largest
         if by_split.get(split) == 'det':
             chosen = Found('det')
-            if not np.isnan(best.scores[number]):
+            if best is not None and not np.isnan(best.scores[number]):
                 chosen = Found(best.sources[number], tuple(best.xyxy[number].tolist()), float(best.scores[number]))
         yield Job(image['file_name'], (image['width'], image['height']), image['id'], split,
                   labels[image['category_id']], chosen, largest)

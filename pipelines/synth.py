@@ -25,6 +25,7 @@ import argparse
 import functools
 import sys
 from pathlib import Path
+from typing import Any
 
 from pipelines.core import fingerprint, images, json_files, lineage, manifest, seconds, shards
 from pipelines.core import rows as table_rows
@@ -114,10 +115,11 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
 
     def sample(folder: Path) -> None:
         cfg, digest = load(), fingerprint.sha256(generator)
-        synthetic = [dict(img_path=f'images/{name}/{number}.{image_format}', gt_label=label, split='train',
-                          box_source='synthetic', generator=digest, seed=number)
-                     for index in range(count) for label, name in enumerate(classes)
-                     for number in [image_seed(seed, label, index)]]  # class after class: a beginning is balanced
+        synthetic: list[dict[str, Any]] = [
+            dict(img_path=f'images/{name}/{number}.{image_format}', gt_label=label, split='train',
+                 box_source='synthetic', generator=digest, seed=number)
+            for index in range(count) for label, name in enumerate(classes)
+            for number in [image_seed(seed, label, index)]]  # class after class: a beginning is balanced
         source = (config.absolute(), crops.absolute(), len(classes), tuple(options or ()), generator.absolute())
         with seconds.part(folder, 'sampling', images=len(synthetic)):
             write_images(folder.absolute(), synthetic, source, quality=quality, batch=batch,

@@ -42,7 +42,7 @@ def changes(before: Any, after: Any, key: str = '') -> Iterator[Change]:
             for index, pair in enumerate(zip(before, after)):
                 yield from changes(*pair, f'{key}.{index}')
             return
-        matcher = difflib.SequenceMatcher(None, *([repr(item) for item in items] for items in (before, after)), False)
+        matcher = difflib.SequenceMatcher(None, list(map(repr, before)), list(map(repr, after)), False)
         for kind, i, j, k, m in matcher.get_opcodes():
             if kind != 'equal':
                 yield f'{key}.{i}', _shown(before, slice(i, j)), _shown(after, slice(k, m))
@@ -51,7 +51,7 @@ def changes(before: Any, after: Any, key: str = '') -> Iterator[Change]:
 
 
 def _shown(node: Any, part: Any) -> str | None:
-    value = node.get(part) if isinstance(node, dict) else [*node[part]]
+    value: Any = node.get(part) if isinstance(node, dict) else [*node[part]]
     if (isinstance(node, dict) and part not in node) or value == []:
         return None
     return textwrap.shorten(repr(value[0] if isinstance(node, (list, tuple)) and len(value) == 1 else value), 100)

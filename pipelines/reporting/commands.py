@@ -85,7 +85,8 @@ def make_lines(found: Found) -> list[str]:
 
 
 def _make(found: Found, target: str, results: list[One]) -> str:
-    variables, environment = {}, {}
+    variables: dict[str, str] = {}
+    environment: dict[str, None] = {}
     for one in results:
         told = parameters(found, one)
         environment |= dict.fromkeys(_environment(told))

@@ -62,7 +62,7 @@ def svg(figure: Figure, description: str, *, shrink: bool = True) -> Markup:
     text = stream.getvalue()
     text = re.sub(r' xmlns(:xlink)?="[^"]*"', '', text[text.index('<svg'):])
     head, body = text.split('>', 1)
-    box = re.search(r'viewBox="[^"]*"', head)[0]
+    box = ''.join(re.findall(r'viewBox="[^"]*"', head))
     text = (f'<svg {box} width="{width:.0f}" style="min-width:{min(width, 640) if shrink else width:.0f}px" role="img" '
             f'aria-label="{escape(description)}">{body}')
     for colour, on_page in _ON_PAGE.items():

@@ -47,7 +47,7 @@ def other_code(found: Found) -> list[str]:
     named |= {f'models/{model.name}': (model.manifest, found.root / 'models' / model.name, _trained_by(model.stage))
               for model in training.shown(found)}
     return sorted(folder for folder, (content, path, module) in named.items() if content.get('made') and module
-                  and (spec := importlib.util.find_spec(module)) and manifest.other_code(path, Path(spec.origin)))
+                  and (spec := importlib.util.find_spec(module)) and manifest.other_code(path, Path(str(spec.origin))))
 
 
 def _trained_by(stage: str) -> str:

@@ -51,7 +51,7 @@ def discover() -> dict[str, tuple[Section, Path]]:
     found = {}
     for entry in pkgutil.iter_modules(sections.__path__):
         module = importlib.import_module(f'{sections.__name__}.{entry.name}')
-        found[entry.name] = module.SECTION, Path(module.__file__).with_suffix('.html.j2')
+        found[entry.name] = module.SECTION, Path(str(module.__file__)).with_suffix('.html.j2')
     return dict(sorted(found.items(), key=lambda item: (item[1][0].order, item[0])))
 
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pipelines.reporting.words import listing, percent, points, sentence, times
 
@@ -110,6 +111,7 @@ def reads(table: Mapping) -> str:
 
 def confused_pairs(classes: list[str], confusion: list[list[int]], most: int = 10) -> list[dict]:
     """The most frequent mistakes: ``true``, ``predicted``, ``count`` and its ``share`` of the true class."""
-    pairs = [dict(true=classes[i], predicted=classes[j], count=count, share=count / sum(row))
-             for i, row in enumerate(confusion) for j, count in enumerate(row) if i != j and count]
-    return sorted(pairs, key=lambda pair: (-pair['count'], -pair['share']))[:most]
+    pairs: list[dict[str, Any]] = [
+        dict(true=classes[i], predicted=classes[j], count=count, share=count / sum(row))
+        for i, row in enumerate(confusion) for j, count in enumerate(row) if i != j and count]
+    return sorted(pairs, key=lambda pair: (pair['count'], pair['share']), reverse=True)[:most]

@@ -16,6 +16,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -47,7 +48,7 @@ def _naive_dogs(raw: Path) -> list[tuple[str, int, list]]:
         content = loadmat(raw / 'lists' / f'{split}_list.mat')
         for file, label in zip(content['file_list'][:, 0], content['labels'][:, 0]):
             tree = ElementTree.parse(raw / 'Annotation' / file.item().removesuffix('.jpg'))
-            boxes = [[int(box.findtext(key)) for key in ('xmin', 'ymin', 'xmax', 'ymax')]
+            boxes = [[int(box.findtext(key, '')) for key in ('xmin', 'ymin', 'xmax', 'ymax')]
                      for box in tree.iterfind('object/bndbox')]
             rows.append((f'Images/{file.item()}', int(label),
                          [[x1, y1, x2 - x1 + 1, y2 - y1 + 1] for x1, y1, x2, y2 in boxes]))
@@ -70,9 +71,10 @@ def naive_convert(dataset: str, raw: str, out: str) -> dict:
     """
     import cv2
 
-    images, annotations = [], []
+    images: list[dict] = []
+    annotations: list[dict] = []
     for file, label, boxes in dict(dogs=_naive_dogs, cub=_naive_cub)[dataset](Path(raw)):
-        height, width = cv2.imread(str(Path(raw) / file)).shape[:2]
+        height, width = cv2.imread(str(Path(raw) / file)).shape[:2]  # type: ignore[union-attr]  # as the source has it
         images.append(dict(id=len(images) + 1, file_name=file, width=width, height=height))
         for x, y, w, h in boxes:
             annotations.append(dict(id=len(annotations) + 1, image_id=len(images), category_id=label, bbox=[x, y, w, h],
@@ -124,7 +126,8 @@ def hash_folder(engine: str, folder: str) -> dict:
     return dict(seconds=time.perf_counter() - start, found=found)
 
 
-COMMANDS = {'naive-crop': naive_crop, 'naive-convert': naive_convert, 'evaluate': evaluate, 'hash': hash_folder}
+COMMANDS: dict[str, Callable[..., dict]] = {
+    'naive-crop': naive_crop, 'naive-convert': naive_convert, 'evaluate': evaluate, 'hash': hash_folder}
 
 if __name__ == '__main__':
     print(json.dumps(COMMANDS[sys.argv[1]](*sys.argv[2:])))

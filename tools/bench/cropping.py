@@ -22,7 +22,7 @@ def crop(convert: Path, out: Path, *arguments: object, workers: int = 1) -> Run:
 
 def naive_jobs(crops: Path, folder: Path) -> list[dict]:
     """The rows that `child.naive_crop` cuts into ``folder``: what the images of a finished crop folder are."""
-    jobs = []
+    jobs: list[dict] = []
     for split in coco.SPLITS:
         rows = {kind: lineage.read_list(crops / f'{kind}_{split}.json')[1] for kind in ('full', 'box', 'square')}
         for full, *cuts in zip(*rows.values()):

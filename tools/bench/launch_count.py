@@ -85,7 +85,8 @@ class _Copies(TorchFunctionMode):
 
     def __init__(self, counts: Counts) -> None:
         super().__init__()
-        self.counts, self.on_host = counts, set()
+        self.counts = counts
+        self.on_host: set[int] = set()
 
     def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         if func in COPYING and not (func is Tensor.tolist and id(args[0]) in self.on_host):

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -102,11 +103,11 @@ def limits() -> dict[str, float]:
     for name in ('float32', 'bfloat16', 'float64', *(['float16'] if gpu else [])):
         a = torch.randn(side, side, device=device).to(getattr(torch, name))
         b, out = a.clone(), torch.empty_like(a)
-        found[name] = 2 * side ** 3 / _best(lambda a=a, b=b, out=out: torch.mm(a, b, out=out), 10)
+        found[name] = 2 * side ** 3 / _best(functools.partial(torch.mm, a, b, out=out), 10)
         if name != 'float64':  # a CPU has no fast one
             images = torch.randn(count, 256, 56, 56, device=device).to(a, memory_format=torch.channels_last)
             weights = torch.randn(256, 256, 3, 3, device=device).to(a, memory_format=torch.channels_last)
-            seconds = _best(lambda x=images, w=weights: torch.conv2d(x, w, padding=1), 10)
+            seconds = _best(functools.partial(torch.conv2d, images, weights, padding=1), 10)
             found[name] = max(found[name], 2 * count * 56 ** 2 * 256 ** 2 * 9 / seconds)
     source = torch.ones(size, dtype=torch.uint8, device=device)
     target = torch.zeros_like(source)

@@ -111,7 +111,8 @@ class Chain:
 
     def __init__(self, work: Path, toy: str) -> None:
         self.toy, self.root = toy, work / 'undisturbed' / toy.replace('--', '').replace(' ', '_')
-        self.base, self._shown, self._lock = self.root / 'base', {}, threading.Lock()
+        self.base, self._lock = self.root / 'base', threading.Lock()
+        self._shown: dict[tuple[str, bool], Snapshot] = {}
 
     def prepare(self, name: str) -> None:
         """Draw the data and run all that a stage needs, the stage, and the stage with its other arguments."""
@@ -146,7 +147,8 @@ class Chain:
         """What an undisturbed run shows."""
         with self._lock:
             if (name, other) not in self._shown:
-                self._shown[name, other] = snapshot((self._other(name) if other else self.base) / STAGES[name].out)
+                root = self._other(name) if other else self.base
+                self._shown[name, other] = snapshot(root / STAGES[name].out) or {}
             return self._shown[name, other]
 
 

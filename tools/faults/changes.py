@@ -85,7 +85,10 @@ def one_byte(pattern: str, find: bytes) -> Edit:
     def edit(data: Path, rng: random.Random) -> None:
         path = rng.choice(sorted(data.glob(pattern)))
         content = bytearray(path.read_bytes())
-        content[re.search(find, content, re.DOTALL).end() - 1] ^= 1
+        place = re.search(find, content, re.DOTALL)
+        if place is None:
+            raise Broken(f'{path}: nothing like {find!r}')
+        content[place.end() - 1] ^= 1
         path.write_bytes(content)
 
     return edit

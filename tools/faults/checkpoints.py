@@ -27,8 +27,8 @@ def being_saved(logs: Path) -> bool:
 
 def prepare(hook: str, work: Path) -> Injector:
     """Kill the saves of `SafeCheckpointHook` (``safe``) or of mmengine's own hook (``mmengine``)."""
-    command = [sys.executable, '-m', 'tools.faults.tiny_training', '--epochs', _EPOCHS, '--ballast', _BALLAST,
-               '--hook', hook]
+    command: list[str | Path] = [sys.executable, '-m', 'tools.faults.tiny_training', '--epochs', str(_EPOCHS),
+                                 '--ballast', str(_BALLAST), '--hook', hook]
     whole = work / 'undisturbed' / f'training-{hook}'
     whole.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(whole, ignore_errors=True)

@@ -91,7 +91,7 @@ def run_on_a_full_disk(data: Path, name: str, *, free: int, expected: Snapshot, 
     if 'Traceback' in text or len(lines) != 1 or 'No space left' not in lines[0]:
         raise Broken(f'{name}: not one clear line: {lines or last_line(text)}')
     if (seen := snapshot(out)) not in (before, expected):
-        raise Broken(f'{name}: the earlier result was touched: {differences(seen, before)}')
+        raise Broken(f'{name}: the earlier result was touched: {differences(seen or {}, before or {})}')
     ballast.unlink()
     succeed(command, logs / 'rerun.log')
     if wrong := differences(snapshot(out), expected):

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.faults.chain import STAGES, chain, differences, snapshot
+from tools.faults.chain import STAGES, Snapshot, chain, differences, snapshot
 from tools.faults.changes import one_byte
 from tools.faults.kills import at
 from tools.faults.processes import Running, last_line, succeed
@@ -76,6 +76,6 @@ def building(out: Path) -> Callable[[float], bool]:
     return lambda age: out.with_name(f'.{out.name}.staging').exists()
 
 
-def _without_places(seen: dict[str, str]) -> dict[str, str]:
+def _without_places(seen: Snapshot | None) -> Snapshot:
     """A snapshot without the links, which lead into another folder each time."""
-    return {path: content for path, content in seen.items() if not content.startswith('-> ')}
+    return {path: content for path, content in (seen or {}).items() if not content.startswith('-> ')}

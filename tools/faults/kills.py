@@ -1,7 +1,6 @@
 """SIGKILL at a random moment of a stage, over the whole of its time; then the same command again."""
 from __future__ import annotations
 
-import itertools
 import random
 import re
 import shutil
@@ -33,7 +32,9 @@ def prepare(name: str, toy: str, work: Path) -> Injector:
         raise Broken(f'two undisturbed runs differ: {wrong}')
 
     def inject(folder: Path, rng: random.Random) -> str:
-        for attempt in itertools.count():
+        attempt = -1
+        while True:
+            attempt += 1
             data, group = folder / f'data-{attempt}', rng.random() < 0.5
             found = rng.choice(('nothing', 'an earlier result', "another run's remains"))
             undisturbed.copy(name, data, earlier=found == 'an earlier result')

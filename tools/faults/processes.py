@@ -89,7 +89,7 @@ class Running:
         """
         if not self.ended_before(lambda age: self.status() is not None or age > limit):
             raise Broken(f'{self.log.name}: still running after {limit:.0f} s')
-        return self.status(), self.log.read_text(errors='replace')
+        return int(self.status() or 0), self.log.read_text(errors='replace')
 
 
 def _groups() -> Iterator[tuple[int, Path]]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Sequence
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import ModuleType
@@ -43,13 +44,13 @@ class _Package(Loader):
         if module.__name__ == 'mmagic':
             from importlib.metadata import version
 
-            module.__version__ = version('mmagic')
-        module.__all__ = []
+            vars(module)['__version__'] = version('mmagic')
+        names = vars(module)['__all__'] = list[str]()
         for name in PACKAGES[module.__name__]:
             child = importlib.import_module(f'{module.__name__}.{name}')
             for public in _public(child):
                 setattr(module, public, getattr(child, public))
-                module.__all__.append(public)
+                names.append(public)
 
 
 class _Bool8(SourceFileLoader):
@@ -60,11 +61,11 @@ class _Bool8(SourceFileLoader):
 
         if hasattr(np, 'bool8'):
             return super().exec_module(module)
-        np.bool8 = np.bool_
+        vars(np)['bool8'] = np.bool_
         try:
             super().exec_module(module)
         finally:
-            del np.bool8
+            del vars(np)['bool8']
 
 
 def _public(module: ModuleType) -> list[str]:
@@ -73,13 +74,14 @@ def _public(module: ModuleType) -> list[str]:
                 [name for name, value in vars(module).items() if getattr(value, '__module__', '') == module.__name__])
 
 
-def find_spec(name: str, path: object = None) -> ModuleSpec | None:
+def find_spec(name: str, path: Sequence[str] | None = None) -> ModuleSpec | None:
     """How a name of mmagic is imported; None where Python's own way is right, or it is not installed."""
     found = PathFinder.find_spec(name, path) if name in PACKAGES or name == 'mmagic.utils.trans_utils' else None
     if found is None:
         return None
     if name not in PACKAGES:
-        found.loader = _Bool8(found.loader.name, found.loader.path)
+        if isinstance(found.loader, SourceFileLoader):
+            found.loader = _Bool8(found.loader.name, found.loader.path)
         return found
     spec = ModuleSpec(name, _Package(), origin=found.origin, is_package=True)
     spec.submodule_search_locations, spec.has_location = found.submodule_search_locations, True

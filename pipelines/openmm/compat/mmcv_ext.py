@@ -191,7 +191,7 @@ def _focal_loss(x: Tensor, target: Tensor, weight: Tensor, gamma: float, alpha: 
 def sigmoid_focal_loss_forward(x: Tensor, target: Tensor, weight: Tensor, output: Tensor, *, gamma: float,
                                alpha: float) -> None:
     """Focal loss (Lin et al. 2017, section 3.2) of (N, C) logits; target C is background. Fills ``output``."""
-    output.copy_(_focal_loss(*_computed(x), target, weight, gamma, alpha))
+    output.copy_(_focal_loss(_computed(x)[0], target, weight, gamma, alpha))
 
 
 def sigmoid_focal_loss_backward(x: Tensor, target: Tensor, weight: Tensor, grad_input: Tensor, *, gamma: float,

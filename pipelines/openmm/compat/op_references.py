@@ -12,7 +12,8 @@ def nms(xyxy: Tensor, scores: Tensor, threshold: float) -> list[int]:
     """Greedy suppression: keep the best box, drop those that overlap it by more than the threshold, repeat."""
     import torch
 
-    order, kept = scores.argsort(descending=True).tolist(), []
+    order: list[int] = scores.argsort(descending=True).tolist()
+    kept: list[int] = []
     area = (xyxy[:, 2] - xyxy[:, 0]) * (xyxy[:, 3] - xyxy[:, 1])
     for i in order:
         inter = [(torch.minimum(xyxy[i, 2:], xyxy[j, 2:]) - torch.maximum(xyxy[i, :2], xyxy[j, :2])).clamp(min=0).prod()

@@ -5,6 +5,7 @@ takes its name. `startup.py` reads this file without its package.
 """
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec as find_anywhere
 from importlib.util import spec_from_file_location
@@ -15,7 +16,7 @@ TORCHVISION = 'torchvision operators'
 _STAND_IN = Path(__file__).with_name('mmcv_ext.py')
 
 
-def find_spec(name: str, path: object = None) -> ModuleSpec | None:
+def find_spec(name: str, path: Sequence[str] | None = None) -> ModuleSpec | None:
     """Where ``mmcv._ext`` comes from."""
     return PathFinder.find_spec(name, path) or spec_from_file_location(name, _STAND_IN)
 
@@ -23,4 +24,4 @@ def find_spec(name: str, path: object = None) -> ModuleSpec | None:
 def backend() -> str:
     """Which operators ``mmcv.ops`` has here: `COMPILED` or `TORCHVISION`."""
     spec = find_anywhere('mmcv._ext')
-    return TORCHVISION if spec.origin and Path(spec.origin).name == _STAND_IN.name else COMPILED
+    return TORCHVISION if spec and spec.origin and Path(spec.origin).name == _STAND_IN.name else COMPILED

@@ -53,7 +53,7 @@ def table(counts: Sequence[int], device: torch.device) -> Table:
     cell = torch.cat([torch.arange(count) + row * columns for row, count in enumerate(counts)])
     candidate, exists = torch.zeros(cells, dtype=torch.long), torch.zeros(cells, dtype=torch.bool)
     candidate[cell], exists[cell] = torch.arange(sum(counts)), True
-    return Table(*(part.to(device) for part in (level, cell, candidate, exists)), columns)
+    return Table(level.to(device), cell.to(device), candidate.to(device), exists.to(device), columns)
 
 
 @MODELS.register_module(force=True)

@@ -147,7 +147,8 @@ class SafeCheckpointHook(CheckpointHook):
                 path.unlink()
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict) -> None:
-        version, keys, *rest = np.random.get_state()
+        state: Any = np.random.get_state()
+        version, keys, *rest = state
         checkpoint['rng'] = dict(python=random.getstate(), torch=torch.get_rng_state(),
                                  numpy=(version, torch.from_numpy(keys.astype(np.int64)), *rest),
                                  cuda=torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [])

@@ -5,8 +5,8 @@ import multiprocessing
 import os
 import platform
 import re
-from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from pipelines.core.errors import InputError
 from pipelines.openmm.engine import threads
@@ -79,9 +79,9 @@ def _cpu() -> str:
     return name[1].strip() if name else platform.machine()
 
 
-def repeatable(*, tf32: bool = False) -> AbstractContextManager[None]:
+def repeatable(*, tf32: bool = False) -> Any:
     """Convolutions by kernels that depend on nothing but their shapes: a training in this process before leaves
-    cudnn's choice by timing switched on."""
+    cudnn's choice by timing switched on. A context, or a decorator."""
     import torch
 
     return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=tf32)

@@ -73,7 +73,9 @@ class ProgressHook(Hook):
     priority = 'VERY_LOW'
 
     def __init__(self, title: str = 'train') -> None:
-        self.title, self.bar, self.shown = title, None, {}
+        self.title = title
+        self.bar: Any = None
+        self.shown: dict[str, str] = {}
 
     def _start(self, total: int, done: int = 0) -> None:
         from tqdm import tqdm

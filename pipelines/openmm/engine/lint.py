@@ -6,7 +6,7 @@ The stages, tools/train.py and `python -m tools.lint_configs` all ask here.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def findings(config: Path, *, data_root: Path, categories: Sequence[Mapping[str,
     from pipelines.openmm.engine import config as mm
     from pipelines.openmm.engine import lint_ablations, lint_rules, lint_stages
 
-    load = functools.partial(mm.load, data_root=data_root, num_classes=len(categories), **axes)
+    load: Callable[..., Any] = functools.partial(mm.load, data_root=data_root, num_classes=len(categories), **axes)
     try:
         cfg = load(config, options=options)
     except InputError as error:  # the rules need a config that loads

@@ -32,18 +32,18 @@ class Setting:
         classes: names, in order; of a class-agnostic detector the one name of its super-class.
         work: folder that holds the stages' folders, for lists of the user's own.
         gpus: that share one training.
+        load: another config for the same data, without the options.
         options: ``key=value`` overrides that are in ``cfg`` and in no file.
         data_root: what file names are relative to.
-        load: another config for the same data, without the options.
     """
     config: Path
     cfg: Config
     classes: Sequence[str]
     work: Path
     gpus: int
+    load: Callable[[Path], Config]
     options: Sequence[str] = ()
     data_root: Path = Path()
-    load: Callable[[Path], Config] | None = None
 
     def overrides(self, key: str) -> bool:
         """Whether an option sets a key, or what is around it."""
@@ -201,7 +201,7 @@ def weights(setting: Setting) -> Findings:
             lines = [f'{config_lines.shown(file)}:{number}' for file in config_files.files(setting.config)
                      for number, line in enumerate(file.read_text(encoding='utf-8').splitlines(), 1)
                      if table.SCHEME + name in line]
-            yield InputError(f'{(lines or [setting.config])[-1]}, {table.SCHEME}{name}', **{
+            yield InputError(f'{lines[-1] if lines else setting.config}, {table.SCHEME}{name}', **{
                 part: error.parts[part] for part in ('expected', 'found', 'remedy')})
     for key, value in walk(setting.cfg._cfg_dict.to_dict()):
         if key.split('.')[-1] in ('checkpoint', 'checkpoint_path', 'pretrained', 'load_from'):

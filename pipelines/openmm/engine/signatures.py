@@ -35,7 +35,8 @@ def parameters(built: Any) -> frozenset[str] | None:
     elsewhere (``TIMMBackbone``: to timm) may take anything.
     """
     known: set[str] = set()
-    owners = [cls.__init__ for cls in built.__mro__ if '__init__' in vars(cls)] if inspect.isclass(built) else [built]
+    owners = [vars(cls)['__init__'] for cls in built.__mro__ if '__init__' in vars(cls)] \
+        if inspect.isclass(built) else [built]
     for owner in owners:
         if owner is object.__init__:
             return frozenset(known)
@@ -92,11 +93,17 @@ def _typeless() -> dict[str, frozenset[str]]:
     from torch.utils.data import DataLoader
 
     from pipelines.openmm.engine import speed
-    loader = parameters(DataLoader) | {'num_batch_per_epoch'}
+
+    def of(built: Any) -> frozenset[str]:
+        found = parameters(built)
+        assert found is not None, built
+        return found
+
+    loader = of(DataLoader) | {'num_batch_per_epoch'}
     return {**{f'{split}_dataloader': loader for split in ('train', 'val', 'test')},
-            'optim_wrapper': parameters(OptimWrapper) | CONSUMED['optim_wrapper'],
-            'log_processor': parameters(LogProcessor), 'randomness': parameters(set_random_seed),
-            'speed': parameters(speed.apply) - {'network'},
+            'optim_wrapper': of(OptimWrapper) | CONSUMED['optim_wrapper'],
+            'log_processor': of(LogProcessor), 'randomness': of(set_random_seed),
+            'speed': of(speed.apply) - {'network'},
             'auto_scale_lr': frozenset({'enable', 'base_batch_size'}),
             'val_cfg': frozenset({'fp16'}), 'test_cfg': frozenset({'fp16'}),  # ValLoop, TestLoop
             'env_cfg': frozenset({'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'}),  # Runner.setup_env

@@ -186,7 +186,7 @@ def measure(real: list[tuple[Path, int]], val: list[tuple[Path, int]], synthetic
     embedding = nn.Sequential(*list(models['real'])[:-1])
     features = [run(embedding, data[name][0][torch.randperm(len(data[name][0]), generator=source)[:count]])
                 for name in ('real', 'synthetic')]
-    precision, recall = precision_recall(*features, k=k)
+    precision, recall = precision_recall(features[0], features[1], k=k)
     return dict(
         train_on_synthetic=dict(
             top1=round(accuracy(models['synthetic'], *data['val']), 4),

