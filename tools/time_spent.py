@@ -113,7 +113,7 @@ def text(groups: list[Spent], root: Path) -> str:
                 rate = _rate(name, value, group.counts)
                 lines.append(f'{"    " + name:{width}}{duration(value):>14}  {value / whole:4.0%}{rate}')
     jobs = max(group.jobs for group in groups)
-    by_part = Counter()
+    by_part: Counter[str] = Counter()
     for group in groups:
         by_part.update({f'{group.name.split(":")[0]}, {name}': value for name, value in group.parts.items()})
     lines += ['', 'The largest shares: ' + '; '.join(
@@ -125,7 +125,7 @@ def text(groups: list[Spent], root: Path) -> str:
 
 def _rate(part: str, value: float, counts: Counter[str]) -> str:
     """What one iteration, or one image, took."""
-    unit = UNITS.get(part)
+    unit = UNITS.get(part, '')
     return f'  {value / counts[unit] * 1000:,.1f} ms for each of {counts[unit]:,} {unit}' if counts.get(unit) else ''
 
 

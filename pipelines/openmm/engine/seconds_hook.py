@@ -36,7 +36,7 @@ class SecondsHook(Hook):
 
     def _until_now(self, part: str) -> None:
         now = time.monotonic()
-        self.parts[part] += now - self.last
+        self.parts[part] += now - self.last  # type: ignore[assignment]  # typeshed's Counter counts whole things
         self.last = now
 
     def before_run(self, runner: Any) -> None:
