@@ -53,7 +53,7 @@ def pictures(cfg, state, dtype: str, count: int = 24, **settings) -> np.ndarray:
 @pytest.mark.parametrize(('leaf', 'dtype'), [('64px', 'float64'), ('128px', 'bfloat16'), ('256px', 'bfloat16')])
 def test_configs_say_the_precision(leaf, dtype):
     from mmengine import Config
-    cfg = Config.fromfile(str(ROOT / f'mm_configs/_base_/models/biggan-deep_{leaf}.py'))
+    cfg = Config.fromfile(str(ROOT / f'mm_configs/synth/biggan-deep_{leaf}.py'))
     assert gan_sampling.precision(cfg) == getattr(torch, dtype)
 
 
