@@ -124,3 +124,13 @@ def test_every_config_builds(path, monkeypatch):
             scheduler_class.build_iter_from_epoch(optimizer=optimizer, epoch_length=10, **scheduler)
         else:
             scheduler_class(optimizer=optimizer, **scheduler)
+
+
+def test_auto_is_what_the_machine_computes_in_and_what_the_config_then_says(tmp_path, monkeypatch):
+    path = tmp_path / 'child.py'
+    path.write_text(f"_base_ = '{ROOT}/mm_configs/classify/resnet18_64px.py'\nspeed = dict(dtype='auto')\n")
+    for cpu_has_it, expected in ((True, 'bfloat16'), (False, 'float32')):
+        monkeypatch.setattr(speed, 'device', lambda: 'cpu')
+        monkeypatch.setattr(torch.cpu, '_is_avx512_bf16_supported', lambda has=cpu_has_it: has)
+        monkeypatch.setattr(torch.cpu, '_is_amx_tile_supported', lambda: False)
+        assert mm.load(path, data_root=Path('x'), num_classes=4).speed.dtype == expected

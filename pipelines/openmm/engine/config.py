@@ -74,6 +74,9 @@ def load(path: Path, *, data_root: Path, num_classes: int, images: Images = FULL
         raise InputError(config_lines.place(path, 'default_scope'), expected=' or '.join(scope.LIBRARIES),
                          found=str(cfg.get('default_scope')), remedy='name the library that the config is for')
     scope.enter(cfg.default_scope)
+    if cfg.get('speed', {}).get('dtype') == 'auto':  # what runs is what config.py shows
+        from pipelines.openmm.engine import speed
+        cfg.speed.dtype = speed.native()
     return cfg
 
 

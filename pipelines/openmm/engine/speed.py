@@ -24,6 +24,15 @@ DTYPES = ('float32', 'bfloat16')
 HEADS = ('head', 'bbox_head', 'rpn_head')
 
 
+def native() -> str:
+    """What ``dtype='auto'`` is here: bfloat16 where the GPU, or without one the CPU, computes in it, else float32."""
+    if device() == 'cpu':
+        found = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    else:
+        found = torch.cuda.is_bf16_supported(including_emulation=False)
+    return 'bfloat16' if found else 'float32'
+
+
 def apply(network: nn.Module, *, dtype: str = 'float32', channels_last: bool = False, compile: str | Sequence[str] = (),
           compile_mode: str = 'default') -> nn.Module:
     """Change how a network computes, in place; parameters, their names and checkpoints stay as they are.
@@ -68,7 +77,7 @@ def check(dtype: str = 'float32', compile: str | Sequence[str] = (), compile_mod
         InputError: as `apply`.
     """
     if dtype not in DTYPES:
-        raise InputError('speed.dtype', expected=' or '.join(DTYPES), found=str(dtype),
+        raise InputError('speed.dtype', expected=' or '.join(('auto', *DTYPES)), found=str(dtype),
                          remedy='take bfloat16; float16 would need a scaled loss')
     if compile:
         _check_compiler(compile_mode)
