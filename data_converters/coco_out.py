@@ -93,8 +93,8 @@ def table(summary: Row) -> str:
     """The counts of ``summary.json`` and its remarks, as text."""
     columns = ('images', 'boxes', 'boxes_annotated', 'multi_object', 'clipped', 'dropped_boxes', 'quarantined')
     total = {key: sum(counts[key] for counts in summary['splits'].values()) for key in columns}
-    lines = [f'{summary["dataset"]} ({summary["layout"]}): {summary["classes"]} classes'
-             + (', annotations only' if summary['annotation_only'] else ''),
+    lines = [f'{summary["dataset"]} ({summary["layout"]}): {summary["classes"]} classes, '
+             + ', '.join(summary['class_names']) + (', annotations only' if summary['annotation_only'] else ''),
              f'{"":6}' + ''.join(f'{key:>16}' for key in columns)]
     lines += [f'{name:6}' + ''.join(f'{counts[key]:>16,}' for key in columns)
               for name, counts in [*summary['splits'].items(), ('total', total)]]

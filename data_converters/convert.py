@@ -41,6 +41,7 @@ from pipelines.core import coco, images, json_files, manifest, quarantine, shard
 from pipelines.core.errors import DamagedError, InputError, command
 
 _SHARD = 1000  # images
+_NAMED = 5  # classes
 _ALONE = 30_000  # images, whose headers are read before other processes have started
 _NAME = re.compile(r'[^\W_][\w.-]{0,63}')
 
@@ -82,7 +83,8 @@ def _shard(entries: list[Entry], options: Options, root: Path, categories: list[
 def _write(plan: Plan, reader: Reader, finished: list[Path], options: Options, folder: Path) -> None:
     """Put the shards together."""
     categories = plan.categories
-    summary: Row = dict(dataset=options.dataset, layout=options.layout, classes=len(categories),
+    some = [row['name'] for row in categories[:_NAMED]] + ['...'] * (len(categories) > _NAMED)
+    summary: Row = dict(dataset=options.dataset, layout=options.layout, classes=len(categories), class_names=some,
                          splits={split: Counter() for split in coco.SPLITS}, drawn=plan.drawn, boxes=False,
                          dropped=[], rescaled=[], duplicates=len(plan.twice), annotation_only=options.annotation_only)
     damaged: list[Row] = []

@@ -60,14 +60,25 @@ def class_folders(root: Path, parent: str = '') -> dict[str, list[str]]:
     return found
 
 
-def _index(reader: Reader, by_split: dict[str, dict[str, list[str]]]) -> Index:
+def _index(reader: Reader, by_split: dict[str, dict[str, list[str]]], unlabelled: tuple[str, ...] = ()) -> Index:
     names = sorted(set().union(*by_split.values()))
     classes.check(names, 'the class folders')
+    _say_nested(by_split)
     label = {name: i for i, name in enumerate(names)}
     rows = sorted((label[name], file, split) for split, folders in by_split.items()
                   for name, files in folders.items() for file in files)
     return Index(classes.categories(names, reader.species), np.arange(1, len(rows) + 1), [file for _, file, _ in rows],
-                 np.array([number for number, *_ in rows]), np.array([split for *_, split in rows], '<U5'))
+                 np.array([number for number, *_ in rows]), np.array([split for *_, split in rows], '<U5'),
+                 unlabelled=unlabelled)
+
+
+def _say_nested(by_split: dict[str, dict[str, list[str]]]) -> None:
+    """Folders in class folders may be classes themselves: their images are said to be of the class above."""
+    inside = {f'{name}/{rest.split("/")[0]}' for folders in by_split.values() for name, files in folders.items()
+              for file in files if '/' in (rest := f'/{file}'.partition(f'/{name}/')[2])}
+    if inside:
+        some = ', '.join(sorted(inside)[:4]) + (', ...' if len(inside) > 4 else '')
+        print(f'[convert] folders in class folders are not classes, their images are of the class above: {some}')
 
 
 class ClassFolders(Reader):
@@ -111,4 +122,5 @@ class SplitFolders(Reader):
                     [f'{", ".join(extra[:5])}, which train has not'] if extra else [])
                 raise InputError(root / split, expected='the class folders of train', found='; '.join(odd),
                                  remedy='give every split the same class folders, in the same spelling')
-        return _index(self, found)
+        listed = {file for folders in found.values() for files in folders.values() for file in files}
+        return _index(self, found, tuple(file for file in listing.pictures(root, '') if file not in listed))

@@ -79,9 +79,9 @@ def _check_unlisted(folder: Path, index: Index, reader: Reader, subset: bool) ->
         return
     found = f'{len(rest):,} images without one; the first is {rest[0]}'
     if not subset and not reader.benchmark:
-        raise InputError(folder, expected='a row with a class for every image', found=found,
-                         remedy='list them, take them away, or say that a part is meant: SUBSET=1 (--subset)')
-    print(f'[convert] left out, as no list gives them a class: {found}')
+        raise InputError(folder, expected='a row or a folder with a class for every image', found=found,
+                         remedy='give them one, take them away, or say that a part is meant: SUBSET=1 (--subset)')
+    print(f'[convert] left out, as nothing gives them a class: {found}')
 
 
 def inputs(reader: Reader, plan: Plan, options: Options) -> dict[str, Path | Listed]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.core import boxes, images, names
-from pipelines.core.errors import InputError
+from pipelines.core.errors import DamagedError, InputError
 
 Box = tuple[float, float, float, float]
 Row = dict[str, Any]  # of JSON
@@ -147,12 +147,19 @@ def in_frame(file: str, xyxy: NDArray[np.float64], size: tuple[int, int] | None,
         said_by: what gives ``size``, in words.
     Returns:
         (N, 4) pixels; what was done, in words; the orientation where nothing tells the boxes' frame, else 1.
+    Raises:
+        DamagedError: width and height are exchanged, and EXIF is not why.
     """
     if size is None or size == (1, 1):
         return xyxy if size is None else xyxy * np.tile(real, 2), None, turned if len(xyxy) else 1
     if real == size[::-1] != size and turned >= 5:
         return boxes.turn(xyxy, size, turned), (
             f'{file}: {real[0]} x {real[1]} pixels, turned by its EXIF, as its boxes now are'), 1
+    if real == size[::-1] != size and len(xyxy):  # scaling would stretch them
+        raise DamagedError(file, expected=f'the image\'s size, {real[0]} x {real[1]} pixels, in {said_by}',
+                           found=f'{size[0]} x {size[1]}: width and height exchanged, so the boxes are either of the '
+                           'image as it is or of the image before somebody turned it',
+                           remedy=f'see which, and correct the size or the boxes in {said_by}')
     if real != size:
         return xyxy * np.tile(np.divide(real, size), 2), (
             f'{file}: {real[0]} x {real[1]} pixels, {size[0]} x {size[1]} in {said_by}'), 1

@@ -11,6 +11,7 @@ from data_converters.folder import ClassFolders, SplitFolders
 from data_converters.nabirds import NABirds
 from data_converters.pets import Pets
 from data_converters.reader import Reader
+from data_converters.splits import NAMES
 from data_converters.stanford_dogs import StanfordDogs
 from data_converters.table import Table
 from data_converters.voc import Voc
@@ -62,6 +63,10 @@ def chosen(dataset: str, raw: Path, layout: str | None) -> Reader:
     if named:
         return READERS[named]
     entries = sorted(path.name for path in raw.iterdir())
+    if splits := [name for name in entries if name.lower() in NAMES]:
+        raise InputError(raw, expected=f'class folders in {splits[0]}/, as it is named like a split', found='none',
+                         remedy='put the images of each class into a folder there; or, if that is the name of a class: '
+                         'LAYOUT=class-folders (--layout)')
     some = ', '.join(entries[:5]) + (', ...' if len(entries) > 5 else '')
     raise InputError(raw, expected=f'one of the layouts {", ".join(READERS)}', remedy='put the images into a folder '
                      'for each class, or see the others with: python -m data_converters.convert --help',

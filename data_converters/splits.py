@@ -164,8 +164,9 @@ def check_index(index: Index, benchmark: bool = True) -> None:
         if stems[first] == stems[again]:
             one, other = (f'{index.files[i]} (image {index.ids[i]}, {index.split[i] or "no split"}, '
                           f'{index.categories[index.labels[i]]["name"]})' for i in (first, again))
-            what, remedy = ('every image once', 'take one of the two out of the lists') if index.labels[first] == \
-                index.labels[again] else ('one label for an image', 'decide on one of the two labels')
+            what, remedy = (('every image once, whatever its extension', 'rename one of the two, or take it out')
+                            if index.labels[first] == index.labels[again] else
+                            ('one label for an image', 'decide on one of the two labels'))
             raise InputError('the lists', expected=what, found=f'{other} after {one}', remedy=remedy)
     counts = np.bincount(index.labels, minlength=len(index.categories))
     if len(few := np.flatnonzero((counts > 0) & (counts < _LEAST))):

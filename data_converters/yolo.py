@@ -33,7 +33,7 @@ def _content(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        content = yaml.safe_load(text(path, _REMEDY, _BYTES))
+        content = yaml.load(text(path, _REMEDY, _BYTES), yaml.BaseLoader)  # text alone: no and 01 are names
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise InputError(path, expected='YAML', found=' '.join(str(error).split())[:200], remedy=_REMEDY) from None
     if not isinstance(content, dict):
@@ -45,12 +45,12 @@ def _class_names(root: Path) -> tuple[list[str], str]:
     """Class names by number, and the file that has them, relative to RAW."""
     if path := _yaml(root):
         names = _content(path).get('names')
-        if isinstance(names, dict) and sorted(map(str, names)) == sorted(map(str, range(len(names)))):
+        if isinstance(names, dict) and sorted(names) == sorted(map(str, range(len(names)))):
             names = [names[key] for key in sorted(names, key=int)]
-        if not isinstance(names, list) or not names or not all(isinstance(name, (str, int)) for name in names):
+        if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
             raise InputError(f'{path}, names', expected='the classes, from number 0 on', found=f'{names!r:.80}',
                              remedy='write names: [first, second, ...]')
-        return list(map(str, names)), path.name
+        return names, path.name
     name = next((name for name in _NAMES if (root / name).is_file()), None)
     if name is None:
         raise InputError(root, expected='class names in data.yaml or classes.txt', found='neither',

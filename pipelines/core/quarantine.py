@@ -54,6 +54,6 @@ def settle(folder: Path, stage: str, *, max_bad: float, strict: bool) -> None:
     if strict:
         raise InputError(path, expected='no damaged image (--strict)', found=f'{len(rows):,}', remedy=_REMEDY)
     if len(rows) > max_bad * content['images']:
-        raise TooManyDamagedError(path, expected=f'at most {max_bad:.3%} of the images damaged',
+        raise TooManyDamagedError(path, expected=f'at most {100 * max_bad:g} % of the images damaged',
                                   found=f'{len(rows):,} of {content["images"]:,}',
                                   remedy=f'{_REMEDY}; or allow more (MAX_BAD, --max-bad)')

@@ -176,9 +176,10 @@ def test_missing_and_unlisted_images_are_counted(tmp_path, capsys):
         picture(raw / f'{number}.PNG', number)
     for stray in ('.DS_Store', '._1.jpg', 'Thumbs.db', 'notes.txt'):
         (raw / stray).write_text('x')
-    refused(raw, r'raw: expected a row with a class for every image, found 3 images without one; the first is 11\.PNG')
+    refused(raw, r'raw: expected a row or a folder with a class for every image, found 3 images without one; the '
+                 r'first is 11\.PNG')
     convert('own', raw, tmp_path / 'out', subset=True)
-    assert 'left out, as no list gives them a class: 3 images without one; the first is 11.PNG' in (
+    assert 'left out, as nothing gives them a class: 3 images without one; the first is 11.PNG' in (
         capsys.readouterr().out)
     assert sum(len(part.images) for part in coco.read_splits(tmp_path / 'out').values()) == 10
 
@@ -261,3 +262,58 @@ def test_train_and_val_without_test(tmp_path):
     assert counts == dict(train=16, val=20, test=4)
     val = coco.read(tmp_path / 'out/val.json').images.values()
     assert all(row['file_name'].startswith('val/') for row in val)
+
+
+def test_a_folder_beside_the_splits_that_is_none(tmp_path, capsys):
+    """``dev`` is no name of a split here: its images were left out without a word."""
+    raw = folders(tmp_path / 'raw', 'train', 'test')
+    shutil.copytree(raw / 'test', raw / 'dev')
+    refused(raw, r'raw: expected a row or a folder with a class for every image, found \d+ images without one; the '
+                 r'first is dev/')
+    convert('own', raw, tmp_path / 'out', subset=True)
+    assert 'left out, as nothing gives them a class' in capsys.readouterr().out
+
+
+def test_folders_in_class_folders_are_said(tmp_path, capsys):
+    raw = folders(tmp_path / 'raw')
+    (raw / 'dogs').mkdir()
+    for name in ('cap', 'fly'):
+        shutil.copytree(raw / name, raw / 'cats' / name)
+        (raw / name).rename(raw / 'dogs' / name)
+    for number, path in enumerate(sorted((raw / 'cats').rglob('*.jpg'))):
+        picture(path, 100 + number)
+    convert('own', raw, tmp_path / 'out')
+    said = capsys.readouterr().out
+    assert 'folders in class folders are not classes, their images are of the class above: cats/cap, cats/fly, ' in said
+    assert 'own (class-folders): 2 classes, cats, dogs\n' in said
+
+
+def test_a_class_that_is_named_like_a_split(tmp_path):
+    raw = folders(tmp_path / 'raw')
+    (raw / 'fly').rename(raw / 'train')
+    refused(raw, r'expected class folders in train/, as it is named like a split, found none\n.*LAYOUT=class-folders')
+    convert('own', raw, tmp_path / 'out', layout='class-folders')
+    assert [row['name'] for row in json_files.read(tmp_path / 'out/train.json')['categories']] == ['cap', 'train']
+
+
+def test_yolo_names_are_text(tmp_path, toy_dogs_coco):
+    """YAML reads ``no`` as False and ``01`` as 1."""
+    layouts.yolo(layouts.of(toy_dogs_coco), tmp_path / 'raw')
+    [path] = (tmp_path / 'raw').glob('*.yaml')
+    path.write_text('names: [no, 01, 1, spare]\n')
+    convert('own', tmp_path / 'raw', tmp_path / 'out')
+    assert [row['name'] for row in json_files.read(tmp_path / 'out/train.json')['categories']] == [
+        'no', '01', '1']
+
+
+def test_width_and_height_exchanged(tmp_path, toy_dogs_coco):
+    """Boxes of such an image were stretched, as if it had been scaled."""
+    layouts.coco_roboflow(layouts.of(toy_dogs_coco), tmp_path / 'raw')
+    path = tmp_path / 'raw' / 'train' / '_annotations.coco.json'
+    content = json.loads(path.read_text())
+    row = next(row for row in content['images'] if row['width'] != row['height'])
+    row['width'], row['height'] = row['height'], row['width']
+    path.write_text(json.dumps(content))
+    convert('own', tmp_path / 'raw', tmp_path / 'out', max_bad=1)
+    [left] = json_files.read(tmp_path / 'out/quarantine.json')['quarantined']
+    assert left['file'].endswith(row['file_name']) and 'width and height exchanged' in left['reason']
