@@ -139,7 +139,7 @@ def detect(data: Path, out: Path, model_dir: Path, *, config: Path, seed: int = 
         detections.write(folder, splits, data / 'images', results, class_agnostic=agnostic,
                          config=config_files.shown(config), best_epoch=chosen.get('best_epoch'), box_source='det')
 
-    manifest.produce(model_dir, 'detect: train', training, {**seen, **weights.check(config)}, train,
+    manifest.produce(model_dir, 'detect: train', training, {**seen, **weights.check(config, options or ())}, train,
                      packages=PACKAGES, resume=True, conditions=conditions)
     manifest.produce(out, 'detect', parameters, {**inputs, 'model.pth': model_dir / 'model.pth'}, predict,
                      packages=PACKAGES, resume=True, conditions=conditions)

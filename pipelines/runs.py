@@ -23,8 +23,8 @@ from pipelines.core.errors import InputError
 from pipelines.core.rows import Row
 from pipelines.openmm.engine import config_files, devices
 
-PACKAGES = ('numpy', 'onedl-mmcv', 'onedl-mmengine', 'onedl-mmpretrain', 'opencv-python-headless', 'pillow', 'torch',
-            'torchvision')
+PACKAGES = ('numpy', 'onedl-mmcv', 'onedl-mmengine', 'onedl-mmpretrain', 'opencv-python-headless', 'pillow', 'timm',
+            'torch', 'torchvision')
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Run:
     def training(self) -> Result:
         from pipelines.openmm.weights import loading as weights
         return Result(self.folder, f'classify: {self.name}', self.parameters(),
-                      {**weights.check(self.row.config), **self.inputs('train', 'val')})
+                      {**weights.check(self.row.config, self.options), **self.inputs('train', 'val')})
 
     def read(self, test: str) -> ledger.Read:
         """For the ledger: that the trained run was read on a test split (its digest)."""

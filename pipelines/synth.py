@@ -109,8 +109,9 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
         training.train(cfg, folder, seed=seed, title='[synth] train', gpus=gpus)
 
     if weights is None:
-        manifest.produce(model_dir, 'synth: train', trained, sources, train, packages=PACKAGES, resume=True,
-                         conditions=conditions)
+        from pipelines.openmm.weights import loading
+        manifest.produce(model_dir, 'synth: train', trained, {**sources, **loading.check(config, options or ())}, train,
+                         packages=PACKAGES, resume=True, conditions=conditions)
     generator = weights or model_dir / 'model.pth'
 
     def sample(folder: Path) -> None:

@@ -25,24 +25,30 @@ def of(build: Callable[..., Any]) -> str:
 
 
 @functools.cache
-def digest(file: Path) -> str:
+def digest(file: Path, root: Path = _ROOT, *, ours: bool = True) -> str:
     """SHA-256 of a source file and of every module of ours that it imports, and those import; lines that are blank or
-    only a comment do not count."""
+    only a comment do not count.
+
+    Args:
+        root: where the modules are.
+        ours: whether this project's modules count, or all others that are there.
+    """
     total = hashlib.sha256()
-    for path in sorted(sources(file)):
-        name = path.relative_to(_ROOT).as_posix() if path.is_relative_to(_ROOT) else path.name
+    for path in sorted(sources(file, root, ours=ours)):
+        name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
         total.update(f'{name}\n{_REMARK.sub("", _text(path))}\n'.encode())
     return total.hexdigest()
 
 
-def sources(file: Path) -> set[Path]:
+def sources(file: Path, root: Path = _ROOT, *, ours: bool = True) -> set[Path]:
     """The files that `digest` is of."""
-    found, waiting = set(), [file.resolve()]
+    found: set[Path] = set()
+    waiting = [file.resolve()]
     while waiting:
         path = waiting.pop()
         if path not in found:
             found.add(path)
-            waiting += _imported(path)
+            waiting += _imported(path, root, ours)
     return found
 
 
@@ -51,19 +57,21 @@ def _text(path: Path) -> str:
 
 
 @functools.cache
-def _imported(path: Path) -> tuple[Path, ...]:
-    """The modules of ours that a file imports."""
+def _imported(path: Path, root: Path, ours: bool) -> tuple[Path, ...]:
+    """The modules below a root that a file imports: ours, or the others."""
     text = _text(path)
     names = set(_NAMED.findall(text))
     for package, members, plain in _IMPORT.findall(text):
         if package:
             words = re.findall(r'(\w+)(?:[ \t]+as[ \t]+\w+)?', re.sub(r'#[^\n]*', '', members))
-            names |= {package, *(f'{package}.{word}' for word in words)}
+            names |= {package, *(f'{package.rstrip(".")}.{word}' if package.strip('.') else package + word
+                                 for word in words)}
         else:
             names |= {part.split()[0] for part in plain.split(',') if part.split()}
     files = set()
     for name in names:
-        if name.split('.')[0] in _OURS:
-            place = _ROOT.joinpath(*name.split('.'))
+        if ours == (root == _ROOT and name.split('.')[0] in _OURS):
+            dots = len(name) - len(name.lstrip('.'))  # from .part import x
+            place = (path.parents[dots - 1] if dots else root).joinpath(*name.lstrip('.').split('.'))
             files |= {file for file in (place.with_suffix('.py'), place / '__init__.py') if file.is_file()}
     return tuple(files)

@@ -1,11 +1,14 @@
 """The digest of a config is that of what it says when it is resolved."""
 from __future__ import annotations
 
+import ast
+import sys
 from pathlib import Path
 
 import pytest
 
-from pipelines.openmm.engine import config_files
+from pipelines.core import code
+from pipelines.openmm.engine import config_files, config_imports
 
 
 @pytest.fixture
@@ -45,3 +48,61 @@ def test_options_that_are_not_read_are_not_said(config):
     read = config_files.parameters(config, ['epochs=4', 'sampling.dtype=bfloat16'], unread=['sampling'])
     assert read == config_files.parameters(config, ['epochs=4'], unread=['sampling'])
     assert read['options'] == ['epochs=4']
+
+
+def test_any_variable_that_the_stages_do_not_set_counts(config, monkeypatch):
+    config.write_text('_base_ = "./base.py"\nepochs = {{"$FGIC_EPOCHS:3"}}\n')
+    before = config_files.digest(config)
+    monkeypatch.setenv('FGIC_EPOCHS', '30')
+    assert config_files.digest(config) != before
+    assert config_files.parameters(config)['environment'] == dict(FGIC_EPOCHS='30')
+
+
+def test_of_two_overrides_of_one_key_the_order_counts(config):
+    def digest(*options: str) -> str:
+        return config_files.digest(config, options)
+
+    assert digest('a=1', 'b=2') == digest('b=2', 'a=1')
+    assert digest('a=1', 'a=2') != digest('a=2', 'a=1')
+    assert digest('a.b=1', "a={'b': 2}") != digest("a={'b': 2}", 'a.b=1')
+
+
+@pytest.mark.parametrize(('line', 'options'), [
+    ('custom_imports = dict(imports=["own_losses.focal"])', ()), ('from own_losses.focal import GAMMA', ()),
+    ('_base_.custom_imports.imports = ["own_losses.focal"]', ()),
+    ('epochs = 3', ['custom_imports.imports=[own_losses.focal]'])])
+def test_the_code_that_a_config_imports_counts_and_what_that_imports(line, options, config, monkeypatch):
+    package = config.parent / 'modules' / 'own_losses'
+    package.mkdir(parents=True)
+    monkeypatch.syspath_prepend(str(package.parent))
+    for name in ('own_losses', 'own_losses.focal', 'own_losses.shared', 'helper'):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    for name, text in {'__init__': '', 'focal': 'from .shared import ALPHA\nimport helper\nGAMMA = 2\n',
+                       'shared': 'ALPHA = 1\n', 'apart': ''}.items():
+        (package / f'{name}.py').write_text(text)
+    (package.parent / 'helper.py').write_text('BETA = 1\n')
+    (config.parent / 'base.py').write_text('custom_imports = dict(imports=[])\n')
+    config.write_text(f'_base_ = "./base.py"\n{line}\n')
+
+    def digest() -> str:
+        code.digest.cache_clear()
+        code._imported.cache_clear()
+        return config_files.digest(config, options)
+
+    found = [digest()]
+    for file in (package / 'focal.py', package / 'shared.py', package.parent / 'helper.py', package / '__init__.py'):
+        file.write_text(file.read_text() + 'MORE = 1\n')
+        found.append(digest())
+    assert len(set(found)) == 5
+    (package / 'apart.py').write_text('MORE = 1\n')
+    (package / 'focal.py').write_text((package / 'focal.py').read_text() + '# a remark\n')
+    assert digest() == found[-1]
+
+
+def test_an_installed_package_counts_by_its_version_and_our_own_code_not_at_all(config, monkeypatch):
+    config.write_text('custom_imports = dict(imports=["pipelines.openmm.classify.classification"])\n')
+    assert config_imports.digest([ast.parse(config.read_text())]) == ''
+    tree = ast.parse('custom_imports = dict(imports=["timm.models"])')
+    before = config_imports.digest([tree])
+    monkeypatch.setattr(config_imports.metadata, 'version', lambda package: '0.0.1')
+    assert before and config_imports.digest([tree]) not in ('', before)

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 from pipelines.core.errors import InputError
 from pipelines.core.workspace import Workspace
+from pipelines.openmm.engine import config_imports
 
 if TYPE_CHECKING:
     from mmengine import Config
 
 COMPARED_WITH = 'compared_with'
+GIVEN = ('FGIC_DATA_ROOT', 'FGIC_NUM_CLASSES', 'FGIC_IMAGES')  # environment variables that a stage sets for a config
 _VARIABLE = re.compile(r'\{\{[\'"]?\s*\$(\w+)\s*:')  # as mmengine finds them
 
 
@@ -94,33 +96,42 @@ def compared_with(path: Path) -> str | None:
     return None
 
 
-def digest(path: Path, options: list[str] | None = None, *, unread: Collection[str] = ()) -> str:
-    """SHA-256 of what a config and its bases say, with the environment variables they read (``{{$LR:0.01}}``).
+def digest(path: Path, options: Collection[str] | None = None, *, unread: Collection[str] = ()) -> str:
+    """SHA-256 of what a config and its bases say, with the environment variables they read (``{{$LR:0.01}}``) and the
+    code of the modules they import.
 
     Comments, docstrings and layout do not count. A config whose text does not decide what it says, as it imports or
     opens something, is resolved for it.
 
     Args:
-        options: ``key=value`` overrides from the command line.
+        options: ``key=value`` overrides from the command line; of two that set one key the later holds.
         unread: top-level keys that do not count either, besides `COMPARED_WITH`, which concerns a table only.
     """
     unread = {*unread, COMPARED_WITH}
-    options = [option for option in options or [] if option.split('=')[0].split('.')[0] not in unread]
-    total = hashlib.sha256(repr(sorted(options)).encode())
+    options = _in_order(options or (), unread)
+    total = hashlib.sha256(repr(options).encode())
+    trees = []
     for file in files(path):
-        tree = ast.parse(file.read_text(encoding='utf-8'))
+        trees.append(tree := ast.parse(file.read_text(encoding='utf-8')))
         tree.body = [node for node in tree.body if not _is_remark(node, unread)]
         total.update(f'{file.name}\n{ast.dump(tree)}\n'.encode())
         if any(map(_reads_more, ast.walk(tree))):
             total.update(_resolved(path, unread).encode())
-    total.update(repr(environment(path)).encode())
+    total.update((repr(environment(path)) + config_imports.digest(trees, options)).encode())
     return total.hexdigest()
 
 
+def _in_order(options: Collection[str], unread: Collection[str]) -> list[str]:
+    """Overrides that are read, sorted; as they were given where one sets what another one sets, too."""
+    said = [option for option in options if option.partition('=')[0].partition('.')[0] not in unread]
+    keys = [option.partition('=')[0] + '.' for option in said]
+    over = any(i != j and one.startswith(other) for i, one in enumerate(keys) for j, other in enumerate(keys))
+    return said if over else sorted(said)
+
+
 def environment(path: Path) -> dict[str, str]:
-    """The environment variables that a config and its bases read and that are set; those that we set are left out."""
-    return {name: os.environ[name] for name in sorted(_variables(path))
-            if name in os.environ and not name.startswith('FGIC_')}
+    """The environment variables that a config and its bases read and that are set; without `GIVEN`."""
+    return {name: os.environ[name] for name in sorted(_variables(path)) if name in os.environ and name not in GIVEN}
 
 
 def _variables(path: Path) -> set[str]:
@@ -161,8 +172,8 @@ def parameters(path: Path, options: Collection[str] | None = None, *, unread: Co
     Args:
         options, unread: as for `digest`.
     """
-    said = sorted(option for option in options or () if option.split('=')[0].split('.')[0] not in unread)
-    return dict(config=shown(path), config_sha256=digest(path, list(said), unread=unread),
+    said = _in_order(options or (), unread)
+    return dict(config=shown(path), config_sha256=digest(path, said, unread=unread),
                 **({'options': said} if said else {}),
                 **({'environment': found} if (found := environment(path)) else {}))
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import functools
 import importlib
 import os
+import re
 import sys
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -146,9 +148,11 @@ def _named(config: Path, digest: str) -> tuple[str, ...]:
                          if isinstance(value, str) and value.startswith(SCHEME)}))
 
 
-def check(config: Path) -> dict[str, Path]:
-    """The checked files of all weights that a config and its bases ask for, as `manifest.produce` takes them."""
-    return {f'weights/{name}': resolve(name) for name in named(config)}
+def check(config: Path, options: Iterable[str] = ()) -> dict[str, Path]:
+    """The checked files of all weights that a config, its bases and ``key=value`` overrides of it ask for, as
+    `manifest.produce` takes them."""
+    said = [name for option in options for name in re.findall(rf'{SCHEME}(\w+)', option)]
+    return {f'weights/{name}': resolve(name) for name in [*named(config), *said]}
 
 
 def load(path: Path) -> dict[str, Any]:
