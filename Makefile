@@ -59,7 +59,7 @@ LINT := $(call recipe,detect,$(DETECT)) \
         $(if $(filter synth classify report all,$(MAKECMDGOALS)),$(call recipe,synth,$(SYNTH))) \
         $(if $(filter classify report all,$(MAKECMDGOALS)),$(foreach row,$(ROW_RECIPES),$(call recipe,classify,$(row))))
 
-.PHONY: help setup doctor demo test variables convert check detect crop synth classify report all lock clean profile bench-data bench-train bench-gpu faults
+.PHONY: help setup doctor demo test variables convert check detect crop synth classify report all lock docs clean profile bench-data bench-train bench-gpu faults
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
