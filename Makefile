@@ -172,5 +172,8 @@ bench-gpu: setup  ## what only a GPU can show, in steps with a time limit; goes 
 faults: setup  ## kill stages, fill the disk, ...; count what held (docs/reliability.md)
 	$(PY) -m tools.faults --full
 
+docs: setup  ## the pages of docs/ as a site: site/index.html
+	$(PY) -m mkdocs build --quiet --strict --config-file tools/mkdocs.yml
+
 clean:  ## remove the results of DATASET
 	@$(PYTHON) -m tools.clean --work "$$FGIC_WORK" --dataset "$$FGIC_DATASET"
