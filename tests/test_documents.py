@@ -5,6 +5,7 @@ import ast
 import importlib.util
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,14 @@ def test_modules_and_options_exist(document):
         if not commands and (alone := re.fullmatch(r'(--[a-z][\w-]*)(?:[ =]\S.*)?', line)):
             wrong += [] if f"'{alone[1]}'" in known or f'{alone[1]} ' in known else [alone[1]]
     assert not wrong
+
+
+def test_the_site_builds_without_a_warning(tmp_path):
+    found = subprocess.run([sys.executable, '-m', 'mkdocs', 'build', '--quiet', '--strict', '--config-file',
+                            'tools/mkdocs.yml', '--site-dir', str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
+    assert (found.returncode, found.stderr) == (0, '')
+    page = (tmp_path / 'index.html').read_text()  # which needs no network
+    assert not re.findall(r'(?:src|href)="(?:https?:)?//[^"]*\.(?:js|css|woff2?)"', page)
 
 
 def test_every_page_is_in_the_site():
