@@ -25,6 +25,7 @@ import argparse
 import itertools
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines import runs
@@ -63,10 +64,11 @@ def classify(data: Path, out: Path, models: Path, *, table_rows: list[rows.Row],
     todo = [runs.Run(data, row, seed, models, tuple(options)) for row in table_rows for seed in seeds]
     manifest.check_chain(data, *sorted({name.rpartition('/')[0] for row in table_rows for name in row.images.lists()}))
     runs.do_all(todo, jobs, tested=tested)
-    entries = [entry(row) for row in table_rows]
+    entries = [entry(row, table_rows) for row in table_rows]
     used = _enter(data, entries, todo) if tested else None
 
-    @manifest.reading({run.folder: run.parameters() for run in todo})
+    @manifest.reading({result.folder: result.parameters for run in todo
+                       for result in (run.training(), *([run.testing()] if tested else []))})
     def build(folder: Path) -> None:
         (folder / 'predictions').mkdir()
         results: dict[str, dict[str, dict[int, dict]]] = {split: {} for split in files}
@@ -98,18 +100,28 @@ def _enter(data: Path, entries: list[comparison.Row], todo: list[runs.Run]) -> l
     return ledger.count(data / ledger.NAME, test)
 
 
-def entry(row: rows.Row) -> comparison.Row:
-    """A row as the table shows it: its title, and the rows that it is a change of."""
-    recipes: list[str] = []
+def entry(row: rows.Row, table_rows: Sequence[rows.Row] = ()) -> comparison.Row:
+    """A row as the table shows it: its title, and the rows that it is a change of.
+
+    Args:
+        table_rows: all of the table. One of them that is called as a parent, but has another file, is not the parent.
+    """
+    files = {one.name: one.config.resolve() for one in table_rows}
+
+    def name(recipe: Path, images: rows.Images) -> str:
+        short = f'{recipe.stem}@{images}'
+        return short if files.get(short, recipe) == recipe else f'{config_files.shown(recipe)}@{images}'
+
+    recipes: list[Path] = []
     above = config_files.parent(row.config)
     while above is not None:
-        recipes.append(above.stem)
+        recipes.append(above)
         above = config_files.parent(above)
     named = config_files.compared_with(row.config)
     parents = [named if '@' in named else f'{named}@{row.images}'] if named else []
-    simpler = [f'{row.config.stem}@{images}' for images in row.images.simpler()]
-    full = [name for name in simpler if name.endswith('@full')]
-    parents += [name for name in simpler if name not in full] + [f'{stem}@{row.images}' for stem in recipes] + full
+    simpler = [name(row.config.resolve(), images) for images in row.images.simpler()]
+    full = [one for one in simpler if one.endswith('@full')]
+    parents += [one for one in simpler if one not in full] + [name(one, row.images) for one in recipes] + full
     return comparison.Row(row.name, f'{config_files.title(row.config)}, {row.images.words}',
                           config_files.shown(row.config), tuple(dict.fromkeys(parents)))
 

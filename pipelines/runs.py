@@ -8,6 +8,7 @@ other test images do not train anything again.
 """
 from __future__ import annotations
 
+import copy
 import json
 import multiprocessing
 import os
@@ -16,12 +17,16 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.core import ledger, lineage, machine, manifest, seconds
 from pipelines.core.coco import SPLITS
 from pipelines.core.errors import InputError
 from pipelines.core.rows import Row
 from pipelines.openmm.engine import config_files, devices
+
+if TYPE_CHECKING:
+    from mmengine import Config
 
 PACKAGES = ('numpy', 'onedl-mmcv', 'onedl-mmengine', 'onedl-mmpretrain', 'opencv-python-headless', 'pillow', 'timm',
             'torch', 'torchvision')
@@ -54,12 +59,13 @@ class Run:
 
     @property
     def tested(self) -> Path:
-        return self.models.parent / 'tested' / self.name
+        name = 'tested' if self.models.name == 'classify' else f'{self.models.name}-tested'  # each --models its own
+        return self.models.parent / name / self.name
 
     def parameters(self) -> dict:
         return dict(config_files.parameters(self.row.config, self.options), images=str(self.row.images), seed=self.seed)
 
-    def load(self):
+    def load(self) -> Config:
         from pipelines.openmm.engine import config as mm
         from pipelines.openmm.engine import threads
         threads.set_threads()
@@ -127,8 +133,9 @@ def train(run: Run) -> None:
         from pipelines.openmm.engine import as_built, training
         cfg = run.load()
         splits = as_built.check(cfg, run.lists())
+        as_trained = copy.deepcopy(cfg)  # not read again: the file may be edited while it trains
         chosen = training.train(cfg, folder, seed=run.seed, title=f'[classify] {run.name}')
-        _predict(run, 'val', folder / 'model.pth', folder, best_epoch=chosen.get('best_epoch'),
+        _predict(run, as_trained, 'val', folder / 'model.pth', folder, best_epoch=chosen.get('best_epoch'),
                  train_images=splits['train'].images)
 
     result.produce(build, resume=True)
@@ -136,19 +143,24 @@ def train(run: Run) -> None:
 
 def test(run: Run) -> None:
     """Read the test split with a trained run, and enter that in the ledger; or find it up to date."""
+    @manifest.reading(run.folder, run.parameters())
     def build(folder: Path) -> None:
-        _predict(run, 'test', run.folder / 'model.pth', folder)
+        _predict(run, run.load(), 'test', run.folder / 'model.pth', folder)
         ledger.enter(run.work / ledger.NAME, [run.read(ledger.split_of(run.work / run.row.images.lists(['test'])[0]))])
 
     run.testing().produce(build)
 
 
-def _predict(run: Run, split: str, model: Path, folder: Path, **more: object) -> None:
-    """Write ``<split>.json``: softmax of every image of the list, with its id and label."""
+def _predict(run: Run, cfg: Config, split: str, model: Path, folder: Path, **more: object) -> None:
+    """Write ``<split>.json``: softmax of every image of the list, with its id and label.
+
+    Raises:
+        InputError: scores that are no numbers: the training diverged.
+    """
     from pipelines.openmm.classify import classification
     classes, rows = run.rows(split)
     with seconds.part(folder, 'prediction', images=len(rows)):
-        scores = classification.predict(run.load(), model, run.work / run.lists()[split][0], split)
+        scores = classification.predict(cfg, model, run.work / run.lists()[split][0], split)
     (folder / f'{split}.json').write_text(json.dumps(dict(
         classes=classes, image_id=[row['image_id'] for row in rows], label=[row['gt_label'] for row in rows],
         scores=[[float(f'{value:.5g}') for value in row] for row in scores], **more)))

@@ -14,6 +14,7 @@ import pytest
 
 from pipelines import runs
 from pipelines.core import coco, detections, json_files, lineage, manifest
+from pipelines.core.errors import InputError
 from pipelines.core.rows import Row
 from pipelines.runs import Run
 
@@ -205,6 +206,38 @@ def test_the_test_split_stays_shut_when_it_is_told_to(work, tmp_path):
     table = json.loads((tmp_path / 'classify/table.json').read_text())
     assert table['split'] == 'val' and table['rows'][0]['top1'] == table['rows'][0]['val']['top1']
     assert (work / 'test_reads.json').read_bytes() == before
+
+
+@pytest.mark.mm
+def test_a_config_that_is_edited_while_it_trains_does_not_predict(work, tmp_path, monkeypatch):
+    """val.json is of the network as trained; test is not read until the run is made again with the edit."""
+    if not (work / 'crop').exists():
+        pytest.skip('needs the stages of the test above')
+    from pipelines.openmm.engine import training
+
+    text = f"_base_ = '{CONFIGS}/classify/resnet18_64px.py'\ntrain_cfg = dict(max_epochs=1)\n"
+    (tmp_path / 'mine.py').write_text(text)
+    run = Run(work, Row.parse(f'{tmp_path}/mine.py@square'), 0, tmp_path / 'models/classify')
+    before, real = run.parameters(), training.train
+
+    def edited(*args: object, **kwargs: object) -> dict:
+        (tmp_path / 'mine.py').write_text(text + '_base_.test_dataloader.dataset.pipeline[1].scale = (8, 8)\n'
+                                          '_base_.val_dataloader.dataset.pipeline[1].scale = (8, 8)\n')
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(training, 'train', edited)
+    runs.train(run)
+    written = np.array(json_files.read(run.folder / 'val.json')['scores'])
+    assert manifest.load(run.folder)['parameters'] == before != run.parameters()
+    with pytest.raises(InputError, match='expected the result that this run made or found there'):
+        runs.test(run)
+    assert not run.tested.exists()
+    from pipelines.openmm.classify import classification
+    lists = work / 'crop/square_val.json'
+    assert np.abs(classification.predict(run.load(), run.folder / 'model.pth', lists, 'val') - written).max() > 1e-3
+    (tmp_path / 'mine.py').write_text(text)
+    scores = classification.predict(run.load(), run.folder / 'model.pth', lists, 'val')
+    assert scores == pytest.approx(written, abs=1e-4)
 
 
 @pytest.mark.mm

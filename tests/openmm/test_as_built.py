@@ -187,6 +187,19 @@ def test_scores_are_joined_to_the_list_by_path(load, work):
         classification.predict(cfg, state, annotations)
 
 
+def test_scores_that_are_no_numbers_are_refused(load, work):
+    """A training that diverged: argmax would take NaN for the first class, and the table show chance."""
+    import torch
+
+    from pipelines.openmm.classify import classification
+    from pipelines.openmm.engine import network
+    cfg = load(SQUARE)
+    state = network.build(cfg).state_dict()
+    state['head.fc.weight'] = torch.full_like(state['head.fc.weight'], float('nan'))
+    with pytest.raises(InputError, match='expected scores that are numbers, found NaN or infinity for 12 of 12 images'):
+        classification.predict(cfg, state, work / 'crop/square_test.json')
+
+
 def test_classify_checks_its_rows_before_the_first_is_trained(work, tmp_path, capsys):
     """Without make: val is the test list in one row, another starts from a file that nothing checks."""
     from pipelines.classify import main as classify

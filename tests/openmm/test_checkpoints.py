@@ -122,7 +122,8 @@ def test_iterations_are_chosen_as_epochs_are(scores, iteration, tmp_path):
     cfg = config(scores, dict(save_best='auto', by_epoch=False, max_keep_ckpts=9),
                  train_cfg=dict(type='IterBasedTrainLoop', max_iters=6, val_interval=2),
                  log_processor=dict(by_epoch=False))
-    assert training.train(cfg, tmp_path, seed=0)['best_score'] == 3
+    cfg.train_dataloader.batch_size = 4  # of 12: iterations 4 to 6 are of the second epoch
+    assert training.train(cfg, tmp_path, seed=0) == dict(best_epoch=2, best_score=3, best_metric='accuracy/top1')
     assert equal(tmp_path / 'model.pth', tmp_path / f'logs/iter_{iteration}.pth')
     assert best_files(tmp_path) == [f'best_accuracy_top1_iter_{iteration}.pth']
 

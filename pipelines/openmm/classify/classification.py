@@ -51,7 +51,7 @@ def predict(cfg: Config, weights: Path | Mapping[str, torch.Tensor], annotations
         annotations: the list; a score is joined to its row by the image's path, in whatever order images are read.
         split: val or test: whose loader reads the list.
     Raises:
-        InputError: images that are not in the list, or rows without a score.
+        InputError: images that are not in the list, rows without a score, or scores that are no numbers.
     """
     import numpy as np
     import torch
@@ -69,4 +69,9 @@ def predict(cfg: Config, weights: Path | Mapping[str, torch.Tensor], annotations
         raise InputError(annotations, expected=f'one score for each of its {len(wanted)} images',
                          found=f'{len(found)} scores, of {len(scores.keys() & set(wanted))} of them',
                          remedy=f"correct the config's {split}_dataloader")
-    return np.stack([scores[path] for path in wanted])
+    stacked = np.stack([scores[path] for path in wanted])
+    if broken := int((~np.isfinite(stacked)).any(axis=1).sum()):
+        raise InputError(weights if isinstance(weights, Path) else annotations, expected='scores that are numbers',
+                         found=f'NaN or infinity for {broken} of {len(stacked)} images of {split}: the training '
+                         'diverged', remedy='lower its learning rate, or clip its gradients (optim_wrapper.clip_grad)')
+    return stacked

@@ -115,7 +115,7 @@ class SafeCheckpointHook(CheckpointHook):
             if score is None or not (score == best or self.is_better_than[metric](score, best)):
                 continue  # of equals the later is kept: it saw more
             name = f'best_{metric}_{self._unit}_{runner.epoch if self.by_epoch else runner.iter}.pth'.replace('/', '_')
-            known[metric] = dict(score=float(score), epoch=runner.epoch, iter=runner.iter, file=name)
+            known[metric] = dict(score=float(score), epoch=_epochs(runner), iter=runner.iter, file=name)
             runner.save_checkpoint(self.out_dir, name, save_optimizer=False, save_param_scheduler=False,
                                    meta=dict(epoch=runner.epoch, iter=runner.iter), by_epoch=False)
         hub.update_info(BEST, known)
@@ -165,6 +165,13 @@ class SafeCheckpointHook(CheckpointHook):
         torch.set_rng_state(rng['torch'].cpu())
         if torch.cuda.is_available() and len(rng['cuda']) == torch.cuda.device_count():
             torch.cuda.set_rng_state_all([state.cpu() for state in rng['cuda']])
+
+
+def _epochs(runner: Any) -> int:
+    """How many epochs are done or begun; a loop of iterations does not count them itself."""
+    if isinstance(runner.train_loop, IterBasedTrainLoop):
+        return -(-runner.iter // len(runner.train_dataloader))
+    return int(runner.epoch)
 
 
 def chosen(logs: Path) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -53,9 +53,10 @@ def _code(name: str) -> str:
         spec = importlib.util.find_spec(top)  # the outermost package alone: nothing is run for that
     except (ImportError, ValueError):
         spec = None
-    origin = (next(iter(spec.submodule_search_locations), None) if spec.submodule_search_locations else spec.origin) \
-        if spec else None
-    if origin is None or spec and not (spec.submodule_search_locations or spec.has_location):
+    if spec is None:
+        return ''
+    origin = next(iter(spec.submodule_search_locations or ()), spec.origin if spec.has_location else None)
+    if origin is None:
         return ''
     root = Path(origin).resolve().parent
     paths = {key: Path(path).resolve() for key, path in sysconfig.get_paths().items()}
