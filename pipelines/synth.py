@@ -9,38 +9,34 @@ Two results, each made only when something it depends on changed, and resumed wh
     --out        images/<class>/<seed>.jpg, train.json (their list, with lineage), metrics.json, grid_real.jpg,
                  grid_synthetic.jpg
 
-An image depends on the generator's weights, its class and its seed, which is its file name. Where the config samples
-in less than float64 (``sampling = dict(dtype='bfloat16')``), its last bits depend on the batch it was sampled in, too.
+An image depends on the generator's weights, its class and its seed, which is its file name; a few of its last bits
+on the batch it was sampled in, too (docs/distributed.md).
 With --gpus N so many processes train, and sample the same images as one. With --weights nothing is trained: FILE holds
 the GAN's or generator's state dict for the config.
 
 metrics.json: top-1 on real *val* crops of a small classifier trained on the synthetic images, beside the same trained
 on the real train crops, and chance; precision and recall (Kynkaanniemi et al. 2019) in that classifier's feature space;
-FID where Inception's weights are given. The test split is left to the final classifiers: whoever tunes a generator by
-these figures must not tune it on test.
+FID where Inception's weights are given and the package torch-fidelity is installed. The test split is left to the final
+classifiers: whoever tunes a generator by these figures must not tune it on test.
 """
 from __future__ import annotations
 
 import argparse
 import functools
+import importlib.util
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from pipelines.core import fingerprint, images, json_files, lineage, manifest, seconds, shards
+from pipelines.core import images, json_files, lineage, manifest, seconds
 from pipelines.core import rows as table_rows
 from pipelines.core.errors import InputError, command
 from pipelines.openmm.engine import config_files, devices
+from pipelines.openmm.synth.drawing import Drawing, Gan
 
 PACKAGES = ('mmagic', 'numpy', 'onedl-mmcv', 'onedl-mmengine', 'opencv-python-headless', 'pillow', 'torch',
             'torchvision')
 FORMATS = ('jpg', 'png')
-_SHARD = 4  # batches: the most that an interrupted sampling does twice
-
-
-def image_seed(seed: int, label: int, index: int) -> int:
-    """Of an image: other for each class, and the same however many images are asked for."""
-    return (seed * 1000 + label) * 100_000 + index
 
 
 def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Path | None = None,
@@ -62,7 +58,7 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
         batch: images sampled together.
         standing_batches: batches of 64 to average batch norm over before sampling; 0: the averages of the training.
         classifier_steps: of 32 images, for the two small classifiers; None: see `gan_quality.measure`.
-        inception: torchvision's ``inception_v3`` weights, for FID.
+        inception: torch-fidelity's Inception weights, for FID.
         gpus: processes to train and sample with.
         options: ``key=value`` overrides of the config.
     Returns:
@@ -70,63 +66,22 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
     Raises:
         InputError: missing or unfitting lists, config or weights.
     """
-    lists = {split: crops / f'square_{split}.json' for split in ('train', 'val', 'test')}
-    rows = {split: lineage.read_list(path)[1] for split, path in lists.items()}
-    classes, _ = lineage.read_list(lists['train'])
-    lineage.check_training_list(lists['train'], {row['image_id'] for row in rows['test']})
-    for split in ('train', 'val'):
-        if not rows[split]:
-            raise InputError(lists[split], expected='images', found='an empty list',
-                             remedy='run make convert crop again')
-    for option, file in {'--weights': weights, '--inception': inception}.items():
-        if file and not file.is_file():
-            raise InputError(f'{option} {file}', expected='a file', found='nothing', remedy='correct the path')
-    if images_per_class is not None and images_per_class * len(classes) < 4:
-        raise InputError('--images-per-class', expected=f'enough for 4 images of {len(classes)} classes',
-                         found=str(images_per_class), remedy='draw more (IMAGES_PER_CLASS)')
-    count = images_per_class or -(-len(rows['train']) // len(classes))
+    lists, rows, classes = _crops(crops)
+    _check_files(weights, inception)
+    count = _images_per_class(images_per_class, len(rows['train']), len(classes))
+    gan = Gan(config, crops, classes, weights or model_dir / 'model.pth', tuple(options or ()), gpus)
+    drawing = Drawing(count, seed, image_format, quality, batch, standing_batches)
+    manifest.check_chain(crops.parent, 'crop', places=dict(crop=crops))
     sources = {'crop/square_train.json': lists['train']}
-    network = config_files.parameters(config, options)
     trained = dict(config_files.parameters(config, options, unread=['sampling']), seed=seed, processes=gpus)
     conditions = functools.partial(devices.conditions, gpus)
-    manifest.check_chain(crops.parent, 'crop', places=dict(crop=crops))
-
-    def load():
-        from pipelines.openmm.engine import threads
-        threads.set_threads(gpus)
-        from pipelines.openmm.engine import config as mm
-        from pipelines.openmm.synth import gan_sampling
-        cfg = mm.load(config, data_root=crops, num_classes=len(classes), options=options or ())
-        gan_sampling.precision(cfg)
-        return cfg
 
     def train(folder: Path) -> None:
-        from pipelines.openmm.engine import as_built, lint, training
-        cfg = load()
-        lint.check([config], data_root=crops, categories=lint.named(classes), work=crops.parent, gpus=gpus,
-                   options=options or ())
-        as_built.check(cfg, dict(train=['square_train.json']))
-        training.train(cfg, folder, seed=seed, title='[synth] train', gpus=gpus)
+        gan.train(folder, seed=seed)
 
-    if weights is None:
-        from pipelines.openmm.weights import loading
-        manifest.produce(model_dir, 'synth: train', trained, {**sources, **loading.check(config, options or ())}, train,
-                         packages=PACKAGES, resume=True, conditions=conditions)
-    generator = weights or model_dir / 'model.pth'
-
-    def sample(folder: Path) -> None:
-        cfg, digest = load(), fingerprint.sha256(generator)
-        synthetic: list[dict[str, Any]] = [
-            dict(img_path=f'images/{name}/{number}.{image_format}', gt_label=label, split='train',
-                 box_source='synthetic', generator=digest, seed=number)
-            for index in range(count) for label, name in enumerate(classes)
-            for number in [image_seed(seed, label, index)]]  # class after class: a beginning is balanced
-        source = (config.absolute(), crops.absolute(), len(classes), tuple(options or ()), generator.absolute())
-        with seconds.part(folder, 'sampling', images=len(synthetic)):
-            write_images(folder.absolute(), synthetic, source, quality=quality, batch=batch,
-                         standing_batches=standing_batches, gpus=gpus)
-        for row, written in zip(synthetic, fingerprint.sha256_of(folder / row['img_path'] for row in synthetic)):
-            row['sha256'] = written
+    def build(folder: Path) -> None:
+        cfg = gan.load()
+        synthetic = drawing.draw(folder, gan)
         lineage.write_list(folder / 'train.json', classes, synthetic)
         write_grid(folder / 'grid_real.jpg', crops, rows['train'], classes)
         write_grid(folder / 'grid_synthetic.jpg', folder, synthetic, classes)
@@ -135,44 +90,67 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
         files = {name: [(root / row['img_path'], row['gt_label']) for row in part] for name, root, part in (
             ('real', crops, rows['train']), ('val', crops, rows['val']), ('synthetic', folder, synthetic))}
         with seconds.part(folder, 'quality figures'):
-            quality_figures = gan_quality.measure(**files, num_classes=len(classes), seed=seed, steps=classifier_steps,
-                                                  inception=inception)
+            figures = gan_quality.measure(**files, num_classes=len(classes), seed=seed, steps=classifier_steps,
+                                          inception=inception)
         json_files.write(folder / 'metrics.json', dict(
             config=config_files.shown(config), images_per_class=count,
             iterations=None if weights else cfg.train_cfg.max_iters,
-            resolution=cfg.model.generator.output_scale, **quality_figures))
+            resolution=cfg.model.generator.output_scale, **figures))
 
-    inputs = {**sources, 'crop/square_val.json': lists['val'],
-              **({'weights': weights} if weights else {'model.pth': generator}),
+    if weights is None:
+        from pipelines.openmm.weights import loading
+        manifest.produce(model_dir, 'synth: train', trained, {**sources, **loading.check(config, options or ())}, train,
+                         packages=PACKAGES, resume=True, conditions=conditions)
+        build = manifest.reading(model_dir, trained)(build)
+    inputs = {**sources, 'crop/square_val.json': lists['val'], 'weights' if weights else 'model.pth': gan.weights,
               **({'inception': inception} if inception else {})}
-    parameters = dict(network, seed=seed, images_per_class=count, format=image_format, quality=quality, batch=batch,
-                      standing_batches=standing_batches, classifier_steps=classifier_steps)
-    build = sample if weights else manifest.reading(model_dir, trained)(sample)
-    manifest.produce(out, 'synth', parameters, inputs, build, packages=PACKAGES, resume=True, conditions=conditions)
+    manifest.produce(out, 'synth', dict(config_files.parameters(config, options), **asdict(drawing),
+                                        classifier_steps=classifier_steps),
+                     inputs, build, packages=(*PACKAGES, *(['torch-fidelity'] if inception else [])), resume=True,
+                     conditions=conditions)
     print_metrics(json_files.read(out / 'metrics.json'))
     return manifest.load(out)
 
 
-def write_images(folder: Path, rows: list[dict], network: tuple, *, quality: int, batch: int, standing_batches: int,
-                 gpus: int = 1) -> None:
-    """Sample the images of a list, or go on with it, by so many processes.
+def _crops(folder: Path) -> tuple[dict[str, Path], dict[str, list[dict]], list[str]]:
+    """Lists and rows of the square crops by split, and the names of the classes.
 
-    Args:
-        folder: absolute; gets the images, and scratch in hidden folders.
-        rows: of the list.
-        network: `gan_sampling.Network`.
+    Raises:
+        InputError: a list that is missing or empty, or a test image in that of train.
     """
-    from pipelines.openmm.synth import gan_sampling
-    statistics = folder / '.standing' / 'statistics.json' if standing_batches else None
-    if statistics and not statistics.exists():
-        statistics.parent.mkdir(exist_ok=True)
-        gan_sampling.write_standing_statistics(statistics, network, batches=standing_batches)
-    try:
-        shards.run(gan_sampling.draw, rows, (folder, quality, batch, network, statistics), folder / '.shards',
-                   size=_SHARD * batch, total=len(rows), title='synth: sample',
-                   engine=shards.Engine(gpus, option='--gpus'))
-    finally:
-        gan_sampling.release()
+    lists = {split: folder / f'square_{split}.json' for split in ('train', 'val', 'test')}
+    rows = {split: lineage.read_list(path)[1] for split, path in lists.items()}
+    lineage.check_training_list(lists['train'], {row['image_id'] for row in rows['test']})
+    for split in ('train', 'val'):
+        if not rows[split]:
+            raise InputError(lists[split], expected='images', found='an empty list',
+                             remedy='run make convert crop again')
+    return lists, rows, lineage.read_list(lists['train'])[0]
+
+
+def _check_files(weights: Path | None, inception: Path | None) -> None:
+    """Raises:
+        InputError: a file that is not there; FID without what computes it.
+    """
+    for option, file in {'--weights': weights, '--inception': inception}.items():
+        if file and not file.is_file():
+            raise InputError(f'{option} {file}', expected='a file', found='nothing', remedy='correct the path')
+    if inception and not importlib.util.find_spec('torch_fidelity'):
+        raise InputError('--inception', expected='the package torch-fidelity, which computes FID',
+                         found='it is not installed', remedy=f'{sys.executable} -m pip install --no-deps '
+                         'torch-fidelity, or leave --inception (INCEPTION) out')
+
+
+def _images_per_class(asked: int | None, real: int, classes: int) -> int:
+    """How many to draw; where nobody says, as many as there are real ones on average, rounded up.
+
+    Raises:
+        InputError: too few for precision and recall.
+    """
+    if asked is not None and asked * classes < 4:
+        raise InputError('--images-per-class', expected=f'enough for 4 images of {classes} classes', found=str(asked),
+                         remedy='draw more (IMAGES_PER_CLASS)')
+    return asked or -(-real // classes)
 
 
 def write_grid(path: Path, root: Path, rows: list[dict], classes: list[str], *, columns: int = 8, classes_shown: int = 8
@@ -212,7 +190,7 @@ def main(argv: list[str] | None = None) -> None:
                         help='of 32 images, for the two small classifiers (default: ten epochs of train, at least 300)')
     parser.add_argument('--if-crops', action='store_true',
                         help='where there are no square crops say so and stop without an error')
-    parser.add_argument('--inception', type=Path, metavar='FILE', help="torchvision's inception_v3 weights, for FID")
+    parser.add_argument('--inception', type=Path, metavar='FILE', help="torch-fidelity's Inception weights, for FID")
     args = parser.parse_args(argv)
     if args.if_crops and not (args.crops / 'square_train.json').exists():
         print('[synth] nothing to learn from: there are no square crops, as there are no boxes')

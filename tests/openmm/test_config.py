@@ -68,9 +68,9 @@ def test_digest_sees_keys_not_comments(tmp_path):
     assert config_files.digest(leaf, ['a=1']) != config_files.digest(leaf)
 
     before = config_files.digest(leaf, unread=['sampling'])
-    leaf.write_text(leaf.read_text() + "sampling = dict(dtype='float32')\n")
-    assert config_files.digest(leaf, ['sampling.dtype=float64'], unread=['sampling']) == before
-    assert len({config_files.digest(leaf), config_files.digest(leaf, ['sampling.dtype=float64']), before}) == 3
+    leaf.write_text(leaf.read_text() + "sampling = dict(dtype='bfloat16')\n")
+    assert config_files.digest(leaf, ['sampling.dtype=float32'], unread=['sampling']) == before
+    assert len({config_files.digest(leaf), config_files.digest(leaf, ['sampling.dtype=float32']), before}) == 3
 
 
 def test_a_missing_base_is_named(tmp_path):

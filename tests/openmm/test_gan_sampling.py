@@ -1,4 +1,4 @@
-"""Sampling: by class and seed, in three precisions, by one process or several, killed or not."""
+"""Sampling: by class and seed, in two precisions, by one process or several, killed or not."""
 from __future__ import annotations
 
 import os
@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines import synth
 from pipelines.core.errors import InputError
 from pipelines.openmm.engine import config
-from pipelines.openmm.synth import gan_sampling
+from pipelines.openmm.synth import drawing, gan_sampling
 
 ROOT = Path(__file__).resolve().parents[2]
 LEAF = ROOT / 'mm_configs/synth/biggan-deep_64px.py'
@@ -45,12 +44,12 @@ def random_state(cfg, seed: int = 0) -> dict[str, torch.Tensor]:
     return generator.state_dict()
 
 
-def pictures(cfg, state, dtype: str, count: int = 24, **settings) -> np.ndarray:
-    generator = gan_sampling.load_generator(cfg, state, dtype=gan_sampling.DTYPES[dtype])
-    return np.stack(list(gan_sampling.sample(generator, [i % 3 for i in range(count)], range(count), **settings)))
+def pictures(cfg, state, dtype: str, count: int = 24) -> np.ndarray:
+    generator = gan_sampling.load_generator(cfg, state, dtype=getattr(torch, dtype))
+    return np.stack(list(gan_sampling.sample(generator, [i % 3 for i in range(count)], range(count))))
 
 
-@pytest.mark.parametrize(('leaf', 'dtype'), [('64px', 'float64'), ('128px', 'bfloat16'), ('256px', 'bfloat16')])
+@pytest.mark.parametrize(('leaf', 'dtype'), [('64px', 'float32'), ('128px', 'bfloat16'), ('256px', 'bfloat16')])
 def test_configs_say_the_precision(leaf, dtype):
     from mmengine import Config
     cfg = Config.fromfile(str(ROOT / f'mm_configs/synth/biggan-deep_{leaf}.py'))
@@ -60,7 +59,7 @@ def test_configs_say_the_precision(leaf, dtype):
 @pytest.mark.parametrize(('line', 'found'), [
     ("sampling = dict(dtype='float16')", r"leaf\.py:1, sampling: .*found \{'dtype': 'float16'\}"),
     ("sampling = dict(dtyp='float32')", r"leaf\.py:1, sampling: .*found \{'dtyp': 'float32'\}"),
-    ('model = dict()', r"leaf\.py, sampling: expected .* one of float64, float32, bfloat16, found nothing")])
+    ('model = dict()', r"leaf\.py, sampling: expected .* one of float32, bfloat16, found nothing")])
 def test_a_precision_that_does_not_exist_is_named(tmp_path, line, found):
     from mmengine import Config
     (tmp_path / 'leaf.py').write_text(line + '\n')
@@ -69,13 +68,14 @@ def test_a_precision_that_does_not_exist_is_named(tmp_path, line, found):
 
 
 @pytest.mark.mm
-def test_an_image_depends_on_its_class_and_seed_alone():
+def test_an_image_depends_on_its_class_and_seed():
+    """But for a level, on its batch."""
     cfg = load()
-    generator = gan_sampling.load_generator(cfg, random_state(cfg), dtype=torch.float64)
+    generator = gan_sampling.load_generator(cfg, random_state(cfg), dtype=gan_sampling.precision(cfg))
     labels, seeds = [0, 1, 2, 0, 1], [5, 6, 7, 8, 5]
     together = np.stack(list(gan_sampling.sample(generator, labels, seeds)))
     alone = np.stack(list(gan_sampling.sample(generator, labels[::-1], seeds[::-1], batch=2)))[::-1]
-    assert (together == alone).all()
+    assert np.abs(together.astype(int) - alone).max() <= 1
     assert np.abs(together[0].astype(int) - together[4].astype(int)).max() > 10  # another class, the same seed
     assert np.abs(together[0].astype(int) - together[3].astype(int)).max() > 10
 
@@ -170,13 +170,13 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.mm
-@pytest.mark.parametrize(('dtype', 'several'), [('float64', 2), ('bfloat16', 3)])
+@pytest.mark.parametrize(('dtype', 'several'), [('float32', 2), ('bfloat16', 3)])
 def test_several_processes_write_the_bytes_of_one(network, tmp_path, dtype, several):
     """26 images in batches of 2 and shards of 8."""
     named, found = network(dtype), {}
     for workers in (1, several):
         (folder := tmp_path / str(workers)).mkdir()
-        synth.write_images(folder, rows(26), named, quality=95, batch=2, standing_batches=1, gpus=workers)
+        drawing.write_images(folder, rows(26), named, quality=95, batch=2, standing_batches=1, gpus=workers)
         found[workers] = files(folder)
         assert len(list((folder / '.shards').iterdir())) == 4
     assert len(found[1]) == 26 and found[1] == found[several]
@@ -187,10 +187,10 @@ def test_several_processes_write_the_bytes_of_one(network, tmp_path, dtype, seve
 def test_another_generator_under_the_same_path_is_seen(network, tmp_path):
     found = []
     for seed in (0, 1):
-        named = network('float64')
+        named = network('float32')
         torch.save(random_state(load(named[3]), seed), named[4])
         (folder := tmp_path / 'out').mkdir()
-        synth.write_images(folder, rows(2), named, quality=95, batch=2, standing_batches=1)
+        drawing.write_images(folder, rows(2), named, quality=95, batch=2, standing_batches=1)
         found.append(files(folder))
         folder.rename(tmp_path / f'out-{seed}')
     assert all(found[0][name] != found[1][name] for name in found[0])
@@ -201,9 +201,9 @@ def test_after_a_kill_finished_shards_are_not_sampled_again(network, tmp_path):
     """SIGKILL to a sampling by two processes as soon as a shard is done, of 48 of 4 images; one goes on."""
     named, drawn = network('bfloat16'), rows(192)
     (whole := tmp_path / 'whole').mkdir()
-    synth.write_images(whole, drawn, named, quality=95, batch=1, standing_batches=1)
+    drawing.write_images(whole, drawn, named, quality=95, batch=1, standing_batches=1)
     (folder := tmp_path / 'killed').mkdir()
-    code = (f'from pathlib import Path, PosixPath; from pipelines import synth; synth.write_images('
+    code = (f'from pathlib import Path, PosixPath; from pipelines.openmm.synth import drawing; drawing.write_images('
             f'{folder!r}, {drawn!r}, {named!r}, quality=95, batch=1, standing_batches=1, gpus=2)')
     process = subprocess.Popen([sys.executable, '-c', code], cwd=ROOT, start_new_session=True,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -219,7 +219,7 @@ def test_after_a_kill_finished_shards_are_not_sampled_again(network, tmp_path):
     kept = {path: path.stat().st_mtime_ns for row in (row for i in done for row in drawn[4 * i:4 * i + 4])
             for path in [folder / row['img_path']]}
     statistics = (folder / '.standing/statistics.json').stat().st_mtime_ns
-    synth.write_images(folder, drawn, named, quality=95, batch=1, standing_batches=1)
+    drawing.write_images(folder, drawn, named, quality=95, batch=1, standing_batches=1)
     assert 0 < len(done) < 48 and len(kept) == 4 * len(done)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert (folder / '.standing/statistics.json').stat().st_mtime_ns == statistics
@@ -235,7 +235,7 @@ def test_gpus_write_the_same_bytes_within_a_few_levels_of_float64(network, tmp_p
     named, found = network(dtype), {}
     for workers in (1, 2 * torch.cuda.device_count()):
         (folder := tmp_path / str(workers)).mkdir()
-        synth.write_images(folder, rows(100), named, quality=95, batch=8, standing_batches=1, gpus=workers)
+        drawing.write_images(folder, rows(100), named, quality=95, batch=8, standing_batches=1, gpus=workers)
         found[workers] = files(folder)
     assert len(found[1]) == 100 and len({tuple(sorted(part.items())) for part in found.values()}) == 1
     cfg, state = load(named[3]), torch.load(named[4], weights_only=True)

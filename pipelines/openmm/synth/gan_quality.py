@@ -1,4 +1,4 @@
-"""Figures for synthetic images that need no downloaded network, and FID for those who have Inception's weights.
+"""Figures for synthetic images that need no downloaded network, and FID for those who have Inception.
 
 Real images of train and val only: the test split is read once, by the final classifiers.
 """
@@ -11,17 +11,17 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from pipelines.core import images
 from pipelines.core.errors import InputError
 from pipelines.openmm.engine.devices import device, repeatable
+from pipelines.openmm.weights import loading as weight_files
 
 SIDE = 64
 CLASSIFIER = f'Conv-4 (32 channels) at {SIDE} px'
 FEATURES = f'the 32 pooled activations of {CLASSIFIER}, trained on the real train crops'
-FID_NOTE = 'torchvision Inception v3, not comparable to the TensorFlow Inception FID of papers'
 
 
 class Conv4(nn.Sequential):
@@ -120,49 +120,43 @@ def precision_recall(real: Tensor, synthetic: Tensor, k: int = 3) -> tuple[float
     return _covered(synthetic, real, _radii(real, k)), _covered(real, synthetic, _radii(synthetic, k))
 
 
-def frechet_distance(mean_a: NDArray, covariance_a: NDArray, mean_b: NDArray, covariance_b: NDArray) -> float:
-    """Squared Fréchet distance of two Gaussians: |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^1/2).
+class _Pictures(Dataset):
+    """(3, side, side) RGB uint8 of square images, one at a time."""
 
-    Source: Dowson and Landau 1982; Heusel et al. 2017 (arXiv 1706.08500).
-    """
-    from scipy.linalg import sqrtm
+    def __init__(self, paths: Sequence[Path], side: int) -> None:
+        self.paths, self.side = paths, side
 
-    root = np.real(sqrtm(covariance_a @ covariance_b))
-    difference = mean_a - mean_b
-    return float(difference @ difference + np.trace(covariance_a) + np.trace(covariance_b) - 2 * np.trace(root))
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return torch.from_numpy(images.fit(images.decode(self.paths[index]), self.side)).permute(2, 0, 1).contiguous()
 
 
 def fid(real: Sequence[Path], synthetic: Sequence[Path], weights: Path) -> float:
-    """Fréchet distance of torchvision Inception v3's 2048 pooled activations at 299 px.
+    """Fréchet Inception distance at the resolution of the synthetic images, by torch-fidelity.
 
+    Args:
+        weights: its ``weights-inception-2015-12-05-6726825d.pth``, those of the papers.
     Raises:
-        InputError: weights that are not torchvision's ``inception_v3``.
+        InputError: other weights.
+    Source: Heusel et al. 2017 (arXiv 1706.08500).
     """
-    from torchvision.models import inception_v3
+    from torch_fidelity import calculate_metrics
 
-    from pipelines.openmm.weights import loading as weight_files
-    network = inception_v3(weights=None, aux_logits=True, transform_input=True, init_weights=False)
+    weight_files.load(weights)  # the package would execute what is in it
+    side = max(images.size(synthetic[0]))
     try:
-        network.load_state_dict(weight_files.load(weights))
-    except (RuntimeError, AttributeError) as error:
-        raise InputError(weights, expected="a state dict of torchvision's inception_v3",
+        found = calculate_metrics(input1=_Pictures(real, side), input2=_Pictures(synthetic, side), fid=True,
+                                  feature_extractor_weights_path=str(weights), cuda=device() != 'cpu',
+                                  save_cpu_ram=True, verbose=False)
+    except RuntimeError as error:
+        if 'state_dict' not in str(error):
+            raise
+        raise InputError(weights, expected="torch-fidelity's Inception weights",
                          found=' '.join(str(error).split()[:20]),
-                         remedy='give inception_v3_google-0cc3c7bd.pth, or leave --inception out') from None
-    network.fc = nn.Identity()
-    network.to(device()).eval()
-    imagenet = torch.tensor([(0.485, 0.456, 0.406), (0.229, 0.224, 0.225)], device=device())
-    mean, deviation = imagenet[..., None, None]
-
-    @torch.no_grad()
-    def statistics(paths: Sequence[Path]) -> tuple[NDArray, NDArray]:
-        rows = []
-        for start in range(0, len(paths), 64):
-            pixels = load(paths[start:start + 64], 299).to(device()).float() / 255
-            rows.append(network((pixels - mean) / deviation).double().cpu().numpy())
-        features = np.concatenate(rows)
-        return features.mean(0), np.cov(features, rowvar=False)
-
-    return max(frechet_distance(*statistics(real), *statistics(synthetic)), 0.0)
+                         remedy='give weights-inception-2015-12-05-6726825d.pth, or leave --inception out') from None
+    return max(found['frechet_inception_distance'], 0.0)
 
 
 @repeatable(tf32=True)
@@ -174,7 +168,7 @@ def measure(real: list[tuple[Path, int]], val: list[tuple[Path, int]], synthetic
     Args:
         real, val, synthetic: image files and labels; ``real`` are train crops.
         steps: of the two classifiers' training, the same for both; None: ten times through ``real``, at least 300.
-        inception: torchvision's ``inception_v3`` weights, for FID.
+        inception: torch-fidelity's Inception weights, for FID.
     """
     steps = steps or max(300, 10 * len(real) // 32)
     data = {name: (load([path for path, _ in rows]), torch.tensor([label for _, label in rows]))
@@ -196,5 +190,5 @@ def measure(real: list[tuple[Path, int]], val: list[tuple[Path, int]], synthetic
                               real=count, synthetic=count),
         fid=round(fid([path for path, _ in real], [path for path, _ in synthetic], inception), 3)
         if inception else None,
-        fid_note=f'{FID_NOTE}; {len(real)} real and {len(synthetic)} synthetic images' if inception
+        fid_note=f'by torch-fidelity; {len(real)} real and {len(synthetic)} synthetic images' if inception
         else 'FID was not measured: no Inception weights given (--inception)')

@@ -22,7 +22,7 @@ from pipelines.openmm.engine import config_lines, network
 from pipelines.openmm.engine.devices import device, repeatable
 from pipelines.openmm.weights import loading as weight_files
 
-DTYPES = dict(float64=torch.float64, float32=torch.float32, bfloat16=torch.bfloat16)
+DTYPES = dict(float32=torch.float32, bfloat16=torch.bfloat16)
 _ENCODERS = 4  # threads of a process: 0.4 ms for a JPEG of 256 px, so a GPU at 4,000 images/s keeps two of them busy
 
 
@@ -42,8 +42,8 @@ def sample(generator: nn.Module, labels: Sequence[int], seeds: Sequence[int], *,
            ) -> Iterator[NDArray[np.uint8]]:
     """One (H, W, 3) RGB image per (label, seed).
 
-    In float64 neither the batch nor the number of threads shows in the rounded pixels; in float32 a pixel can differ by
-    one level, in bfloat16 by several. The same batches give the same pixels on any GPU of one kind.
+    In another batch a pixel can differ by one level in float32, by several in bfloat16. The same batches give the same
+    pixels on any GPU of one kind.
     """
     generator.eval()
     dtype = next(generator.parameters()).dtype
@@ -109,7 +109,7 @@ def precision(cfg: Config) -> torch.dtype:
         raise InputError(config_lines.place(Path(cfg.filename), 'sampling'),
                          expected='dict(dtype=...) with one of ' + ', '.join(DTYPES),
                          found=str(dict(asked)) if asked else 'nothing',
-                         remedy="write sampling = dict(dtype='float64'), or another (docs/distributed.md)")
+                         remedy="write sampling = dict(dtype='float32'), or bfloat16 (docs/distributed.md)")
     return DTYPES[asked['dtype']]
 
 
@@ -142,8 +142,7 @@ def load_generator(cfg: Config, state: Mapping[str, Any], *, dtype: torch.dtype,
             norm.float()
     for name, value in generator.state_dict().items():
         value.copy_(exact[name])
-    layout = torch.contiguous_format if dtype == torch.float64 else torch.channels_last
-    return generator.to(device(), memory_format=layout).eval()
+    return generator.to(device(), memory_format=torch.channels_last).eval()
 
 
 # What names a trained network: config file, data folder, number of classes, config overrides, weights file.
@@ -158,10 +157,9 @@ def _load(network: Network) -> tuple[Config, dict[str, Any]]:
 
 
 def write_standing_statistics(path: Path, network: Network, *, batches: int) -> None:
-    """`set_standing_statistics`, once for all processes that sample; bfloat16 samples with those of float32."""
+    """`set_standing_statistics` in float32, once for all processes that sample."""
     cfg, state = _load(network)
-    dtype = precision(cfg)
-    generator = load_generator(cfg, state, dtype=torch.float32 if dtype == torch.bfloat16 else dtype)
+    generator = load_generator(cfg, state, dtype=torch.float32)
     set_standing_statistics(generator, batches=batches)
     json_files.write(path, {name: value.tolist() for name, value in generator.state_dict().items()
                             if name.endswith(('running_mean', 'running_var'))}, indent=None)
