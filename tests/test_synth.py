@@ -103,7 +103,8 @@ def test_the_whole_stage(crops: Path, tmp_path: Path, capsys):
     assert [row['gt_label'] for row in rows] == [0, 1, 2] * 5
     weights = fingerprint.sha256(tmp_path / 'models' / 'synth' / 'model.pth')
     assert rows[4] == dict(img_path=f'images/{classes[1]}/100001.jpg', gt_label=1, split='train',
-                           box_source='synthetic', generator=weights, seed=100001)
+                           box_source='synthetic', generator=weights, seed=100001,
+                           sha256=fingerprint.sha256(tmp_path / 'synth' / rows[4]['img_path']))
     assert {images.size(tmp_path / 'synth' / row['img_path']) for row in rows} == {(64, 64)}
     assert len(list((tmp_path / 'synth' / 'images').rglob('*.jpg'))) == 15
     lineage.check_training_list(tmp_path / 'synth' / 'train.json')
