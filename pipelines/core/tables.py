@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+TOP5_FROM = 6  # classes: with fewer every answer is among the first five
 _NAME, _WIDTH = 36, 120
 
 
@@ -12,6 +13,16 @@ def share(value: float, interval: Sequence[float] = ()) -> str:
     """0.834 -> 83.4, or 83.4 [81.0, 85.2]"""
     ends = ', '.join(f'{100 * end:.1f}' for end in interval)
     return f'{100 * value:.1f}' + (f' [{ends}]' if ends else '')
+
+
+def counted(count: int, what: str) -> str:
+    """1 -> ``1 image``, 2 -> ``2 images``"""
+    return f'{count:,} {what}{"s" * (count != 1)}'
+
+
+def compared(table: Mapping[str, Any]) -> bool:
+    """Whether a table compares rows at all."""
+    return any(row['difference'] for row in table['rows']) or bool(table['comparisons'])
 
 
 def p_value(p: float | None) -> str:
@@ -55,18 +66,18 @@ def _heading(table: Mapping[str, Any]) -> str:
     if split == 'val':
         parts.append('test was not read: all figures are of val')
     elif table['test_reads'] is not None:
-        parts.append(f'test was read {table["test_reads"]:,} times')
+        parts.append(f'test was read {counted(table["test_reads"], "time")}')
     return '; '.join(parts)
 
 
 def _scores(table: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
-    split = table['split']
+    split, top5 = table['split'], len(table['classes']) >= TOP5_FROM
     lines = [f'{"":{_NAME}} {"train":>6} {"seeds":>5} {"val [95 %]" if split == "test" else "":>18} '
              f'{split + " [95 %]":>18} {"top-5":>6} {"balanced":>8} {"F1":>6}']
     for row in table['rows']:
         val = share(row['val']['top1'], row['val']['top1_interval']) if row['val'] and split == 'test' else ''
         lines.append(f'{names[row["name"]]:{_NAME}} {row["train_images"]:6} {row["seeds_counted"]:5} {val:>18} '
-                     f'{share(row["top1"], row["top1_interval"]):>18} {share(row["top5"]):>6} '
+                     f'{share(row["top1"], row["top1_interval"]):>18} {share(row["top5"]) if top5 else "-":>6} '
                      f'{share(row["balanced_accuracy"]):>8} {share(row["macro_f1"]):>6}')
     return lines
 
@@ -98,9 +109,11 @@ def _closing(table: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
     lines += [f'{names[row["name"]]}: of {len(row["runs"])} seeds {row["seeds_counted"]} differ in what they predict; '
               'equal ones count once' for row in table['rows'] if row['seeds_counted'] < len(row['runs'])]
     where = 'ever made on this test split' if table['split'] == 'test' else 'of this table'
-    lines.append('Intervals (95 %) and p are over seeds and images (one seed: images alone); those of differences '
-                 f'are corrected for {family} comparison{"s" * (family > 1)} {where} (Holm). F1 and balanced accuracy: '
-                 'mean over the classes that have images.')
+    lines.append(('Intervals (95 %) and p are over seeds and images (one seed: images alone); those of differences '
+                  f'are corrected for {counted(family, "comparison")} {where} (Holm). ' if compared(table) else
+                  'Intervals (95 %) are over seeds and images (one seed: images alone). One row has no other to be '
+                  'compared with. ')
+                 + 'F1 and balanced accuracy: mean over the classes that have images.')
     return ['', *(part for line in lines for part in textwrap.wrap(line, _WIDTH))]
 
 

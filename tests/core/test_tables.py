@@ -19,6 +19,7 @@ def test_the_table_says_what_was_read_and_compared(results):
     assert lines[0] == 'seeds 0 1 2; 3 classes; 200 test images; 100 val images; test was read 12 times'
     assert lines[2].split() == 'train seeds val [95 %] test [95 %] top-5 balanced F1'.split()
     assert lines[3].split()[:5] == ['Full', 'images', '90', '3', '79.0'] and lines[3].split()[7] == '79.5'
+    assert lines[3].split()[-3] == '-'  # the first five of three classes
     blocks = text.split('\n\n')
     assert [block.splitlines()[0] for block in blocks[2:5]] == ['against Full images', 'against Square crops',
                                                                 'not compared']
@@ -36,6 +37,13 @@ def test_a_table_of_val_says_that_test_was_not_read(results):
     assert text.startswith('seeds 0 1 2; 3 classes; 200 val images; test was not read: all figures are of val\n')
     assert 'test [95 %]' not in text and 'chosen on val: Full images' in text
     assert 'corrected for 4 comparisons of this table (Holm)' in text.replace('\n', ' ')
+
+
+def test_one_row_is_corrected_for_nothing(results):
+    text = tables.as_text(comparison.tabulate(ROWS[:1], dict(full=results['full']), family=0, reads=1))
+    words = text.replace('\n', ' ')
+    assert 'test was read 1 time\n' in text and 'One row has no other to be compared with. F1 and' in words
+    assert 'corrected' not in words and 'comparison' not in words
 
 
 def test_one_seed_and_copies_of_a_seed_are_named(results):
