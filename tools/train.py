@@ -16,6 +16,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pipelines.core import coco, files, machine
 from pipelines.core.errors import InputError, command
@@ -55,7 +56,7 @@ class Task:
         return {split: self.row.images.lists([split]) if self.stage == 'classify' else [f'{split}.json']
                 for split in coco.SPLITS}
 
-    def load(self, options: list[str]):
+    def load(self, options: list[str]) -> Any:
         from pipelines.openmm.engine import config
         return config.load(self.row.config, data_root=self.work.data(self.stage), images=self.row.images,
                            num_classes=len(self.categories()), options=options)

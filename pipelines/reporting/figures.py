@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
 from textwrap import fill
@@ -32,7 +32,7 @@ _WIDTH = 10.4  # inches
 
 
 @contextmanager
-def style(name: str):
+def style(name: str) -> Iterator[None]:
     import matplotlib
 
     matplotlib.use('Agg')

@@ -12,6 +12,7 @@ from pipelines.reporting.words import name, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
 
 LABELLED = 20  # classes, up to which a cell has room for its number
 _BLUE = (0.0, 0.35, 0.65)
@@ -36,7 +37,7 @@ def order(confusion: list[list[int]]) -> NDArray[np.int64]:
     return hierarchy.leaves_list(hierarchy.linkage(squareform(distance.clip(0), checks=False), 'average'))
 
 
-def _cells(axis: Axes, shares: NDArray, *, edge: str, raster: bool = False):
+def _cells(axis: Axes, shares: NDArray, *, edge: str, raster: bool = False) -> QuadMesh:
     """Shares as cells, from nothing at all at 0 so that the page shows through, to blue at 1."""
     from matplotlib.colors import LinearSegmentedColormap
 

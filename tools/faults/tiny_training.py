@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine import Config
@@ -61,7 +62,7 @@ class Mean(BaseMetric):
 class SayStart(Hook):
     """Print the epoch that a training starts or goes on from."""
 
-    def before_train(self, runner) -> None:
+    def before_train(self, runner: Any) -> None:
         print(f'from epoch {runner.epoch}', file=sys.stderr, flush=True)
 
 

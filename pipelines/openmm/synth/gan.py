@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -96,7 +97,8 @@ class DiffAugmentBigGANDeepDiscriminator(BigGANDeepDiscriminator):
     Source: Zhao et al. 2020, Differentiable Augmentation for Data-Efficient GAN Training (arXiv 2006.10738).
     """
 
-    def __init__(self, *args, augment: Sequence[str] = ('color', 'translation', 'cutout'), **kwargs) -> None:
+    def __init__(self, *args: Any, augment: Sequence[str] = ('color', 'translation', 'cutout'),
+                 **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.augment = [AUGMENTATIONS[name] for name in augment]
 
@@ -116,7 +118,7 @@ class LoaderSeedHook(Hook):
     the generator's state was restored, so that its noise would be another than that of a run without interruption.
     """
 
-    def before_train(self, runner) -> None:
+    def before_train(self, runner: Any) -> None:
         runner.train_dataloader.generator = torch.Generator().manual_seed(runner.seed)
 
 
@@ -133,11 +135,11 @@ class SampleGridHook(Hook):
     def __init__(self, interval: int, columns: int = 8, rows: int = 4) -> None:
         self.interval, self.columns, self.rows = interval, columns, rows
 
-    def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         if self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner):
             self.write(runner)
 
-    def write(self, runner) -> None:
+    def write(self, runner: Any) -> None:
         from mmengine.dist import is_main_process
         from PIL import Image
 
