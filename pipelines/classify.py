@@ -26,6 +26,7 @@ import itertools
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import astuple
 from pathlib import Path
 
 from pipelines import runs
@@ -94,9 +95,19 @@ def classify(data: Path, out: Path, models: Path, *, table_rows: list[rows.Row],
 
 
 def _enter(data: Path, entries: list[comparison.Row], todo: list[runs.Run]) -> ledger.Count:
-    """Enter what the table reads and compares in the ledger of the test split; how much that was used by now."""
+    """Enter what the table reads and compares in the ledger of the test split; how much that was used by now.
+
+    Results that were read and are not in it, as after it was removed, are entered, too.
+    """
     test = ledger.split_of(data / todo[0].row.images.lists(['test'])[0])
-    ledger.enter(data / ledger.NAME, [run.read(test) for run in todo], comparison.pairs(entries).all, test=test)
+    known = {tuple(read[key] for key in ('row', 'seed', 'digest', 'test'))
+             for read in ledger.load(data / ledger.NAME)['reads']}
+    earlier = [read for read in runs.readings(data, todo[0].tested.parent, test) if astuple(read) not in known]
+    if earlier:
+        print(f'[classify] {len(earlier)} readings of test that {todo[0].tested.parent.name}/ holds were not in '
+              f'{ledger.NAME}: they are entered')
+    ledger.enter(data / ledger.NAME, [*earlier, *(run.read(test) for run in todo)], comparison.pairs(entries).all,
+                 test=test)
     return ledger.count(data / ledger.NAME, test)
 
 

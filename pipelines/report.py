@@ -12,8 +12,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from pipelines.core import manifest
-from pipelines.core.errors import command
+from pipelines.core import ledger, manifest, rows
+from pipelines.core.errors import InputError, command
 
 
 def report(work: Path, out: Path) -> bool:
@@ -32,10 +32,30 @@ def report(work: Path, out: Path) -> bool:
     def build(folder: Path) -> None:
         (folder / 'index.html').write_text(page.html(work), encoding='utf-8')
 
+    check_family(work)
     manifest.check_chain(work, 'classify', 'crop', 'detect', *(f'synth/{path.parent.name}' for path in work.glob(
         f'synth/*/{manifest.NAME}')))
     return manifest.produce(out, 'report', page.parameters(work), page.inputs(work), build, quick=True,
                             packages=('jinja2', 'matplotlib', 'pillow'))
+
+
+def check_family(work: Path) -> None:
+    """The table's p values are corrected for all that was compared on its test split since, too.
+
+    Raises:
+        InputError: test was read or compared on after the table was made.
+    """
+    said = manifest.found(work / 'classify').get('parameters', {})
+    if 'test_reads' not in said:
+        return
+    test = work / rows.Images.parse(said['rows'][0].partition('@')[2]).lists(['test'])[0]
+    if not test.is_file():
+        return
+    used = ledger.count(work / ledger.NAME, ledger.split_of(test))
+    if (used.comparisons, used.reads) != (said['comparisons'], said['test_reads']):
+        raise InputError(work / 'classify', found=f'one of when it was {said["comparisons"]}, in {said["test_reads"]}',
+                         expected=f'a table corrected for all {used.comparisons} comparisons on its test split, in '
+                         f'{used.reads} readings', remedy='run make classify again: it trains nothing for that')
 
 
 @command

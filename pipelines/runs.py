@@ -9,6 +9,7 @@ other test images do not train anything again.
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import multiprocessing
 import os
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.core import ledger, lineage, machine, manifest, seconds
+from pipelines.core import fingerprint, ledger, lineage, machine, manifest, seconds
 from pipelines.core.coco import SPLITS
 from pipelines.core.errors import InputError
 from pipelines.core.rows import Row
@@ -149,6 +150,26 @@ def test(run: Run) -> None:
         ledger.enter(run.work / ledger.NAME, [run.read(ledger.split_of(run.work / run.row.images.lists(['test'])[0]))])
 
     run.testing().produce(build)
+
+
+def readings(work: Path, tested: Path, test: str) -> list[ledger.Read]:
+    """What results of `test` say of readings of a test split.
+
+    Args:
+        work: WORK/DATASET.
+        tested: folder of the results.
+        test: the split: `ledger.split_digest`.
+    """
+    split = functools.cache(lambda name: (fingerprint.sha256(work / name), ledger.split_of(work / name)))
+    found = []
+    for path in sorted(tested.glob(f'*/{manifest.NAME}')):
+        content = manifest.found(path.parent)
+        inputs = {row['path']: row['sha256'] for row in content.get('inputs', ())}
+        lists = [name for name in inputs if name.startswith('crop/') and (work / name).is_file()]
+        if lists and split(lists[0]) == (inputs[lists[0]], test):
+            found.append(ledger.Read(content['parameters']['row'], content['parameters']['seed'], inputs['model.pth'],
+                                     test))
+    return found
 
 
 def _predict(run: Run, cfg: Config, split: str, model: Path, folder: Path, **more: object) -> None:

@@ -209,6 +209,35 @@ def test_the_test_split_stays_shut_when_it_is_told_to(work, tmp_path):
 
 
 @pytest.mark.mm
+def test_readings_of_test_outlive_their_ledger_and_make_a_table_old(work, tmp_path):
+    if not (work / 'report').exists():
+        pytest.skip('needs the stages of the test above')
+    copy = tmp_path / 'toy-dogs'
+    shutil.copytree(work, copy, symlinks=True, ignore=shutil.ignore_patterns(manifest.LOGS))
+    (copy / 'test_reads.json').unlink()
+
+    def classify(out: str, *kinds: str) -> dict:
+        done = python('pipelines.classify', '--data', copy, '--out', copy / out, '--rows',
+                      *(f'resnet18_64px@{kind}' for kind in kinds), '--seeds', '0', '1', '--cfg-options',
+                      'train_cfg.max_epochs=1', 'train_cfg.val_interval=1')
+        assert done.returncode == 0 and 'it/s' not in done.stderr, done.stderr
+        assert ('[classify] 6 readings of test that tested/ holds were not in test_reads.json' in done.stdout) == (
+            kinds == ('full', 'square'))
+        return json_files.read(copy / out / 'table.json')
+
+    table = classify('classify', 'full', 'square')
+    assert (table['test_reads'], table['family']) == (6, 2)  # the third row was read as well
+    assert python('pipelines.report', '--work', copy).returncode == 0
+    for kinds in (('full', 'square+gan'), ('square', 'square+gan')):
+        classify('other', *kinds)
+    done = python('pipelines.report', '--work', copy)
+    assert done.returncode == 2 and 'expected a table corrected for all 3 comparisons' in done.stderr
+    assert 'found one of when it was 2, in 6' in done.stderr and 'run make classify again' in done.stderr
+    assert classify('classify', 'full', 'square', 'square+gan')['family'] == 3
+    assert python('pipelines.report', '--work', copy).returncode == 0
+
+
+@pytest.mark.mm
 def test_a_config_that_is_edited_while_it_trains_does_not_predict(work, tmp_path, monkeypatch):
     """val.json is of the network as trained; test is not read until the run is made again with the edit."""
     if not (work / 'crop').exists():

@@ -18,7 +18,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pipelines.core import json_files, lineage
@@ -52,15 +52,16 @@ class Count:
         reads: by models.
         rows: by rows; one that was trained anew, otherwise, counts again.
         comparisons: between rows: the size of Holm's family. One whose row or reference was trained anew counts again.
+            At least one less than ``rows``: whoever reads them one by one has compared them.
     """
     reads: int
     rows: int
     comparisons: int
 
 
-def split_digest(image_ids: Sequence[Any], labels: Sequence[int]) -> str:
-    """Of a test split: which images, with which labels, in any order; 64 hex digits."""
-    rows = sorted(zip(map(str, image_ids), map(int, labels)))
+def split_digest(names: Sequence[str], classes: Sequence[str]) -> str:
+    """Of a test split: which images, of which classes, in any order; 64 hex digits."""
+    rows = sorted(zip(names, classes))
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
@@ -117,9 +118,14 @@ def enter(path: Path, reads: Iterable[Read], comparisons: Iterable[tuple[str, st
 
 
 def split_of(test_list: Path) -> str:
-    """The digest of the split whose images a list of crops has; the kind of crop makes no difference."""
-    rows = lineage.read_list(test_list)[1]
-    return split_digest([row['image_id'] for row in rows], [row['gt_label'] for row in rows])
+    """The digest of the split whose images a list of crops has.
+
+    By the images' files and the names of their classes: neither the kind of crop makes a difference, nor an image more
+    in train, after which others have other ids.
+    """
+    classes, rows = lineage.read_list(test_list)
+    return split_digest([str(PurePosixPath(*PurePosixPath(row['img_path']).parts[1:]).with_suffix('')) for row in rows],
+                        [classes[row['gt_label']] for row in rows])
 
 
 def count(path: Path, test: str) -> Count:
@@ -139,4 +145,5 @@ def count(path: Path, test: str) -> Count:
     trained = {row: max(by_seed.values()) for row, by_seed in models.items()}
     pairs = {frozenset((one['row'], one['reference'])) for one in content['comparisons'] if one['test'] == test}
     return Count(reads=sum(sum(by_seed.values()) for by_seed in models.values()), rows=sum(trained.values()),
-                 comparisons=sum(max(trained.get(row, 1) for row in pair) for pair in pairs))
+                 comparisons=max(sum(max(trained.get(row, 1) for row in pair) for pair in pairs),
+                                 sum(trained.values()) - 1, 0))

@@ -6,7 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
-from pipelines.core import ledger
+from pipelines.core import ledger, lineage
 from pipelines.core.errors import InputError
 from pipelines.core.ledger import Count, Read
 
@@ -51,11 +51,36 @@ def test_a_row_trained_anew_is_another_look(tmp_path):
 
 
 def test_another_test_split_is_counted_apart(tmp_path):
-    path, other = tmp_path / ledger.NAME, ledger.split_digest([1, 2, 3], [0, 1, 1])
+    path, other = tmp_path / ledger.NAME, ledger.split_digest(['x', 'y', 'z'], ['a', 'b', 'b'])
     ledger.enter(path, reads('full', 'a'), [('a', 'full')], test='t')
     ledger.enter(path, reads('full', test=other))
     assert ledger.count(path, 't') == Count(4, 2, 1) and ledger.count(path, other) == Count(2, 1, 0)
-    assert other == ledger.split_digest([3, 1, 2], [1, 0, 1]) != ledger.split_digest([1, 2, 3], [1, 1, 0])
+    assert other == ledger.split_digest(['z', 'x', 'y'], ['b', 'a', 'b'])
+    assert other != ledger.split_digest(['x', 'y', 'z'], ['b', 'b', 'a'])
+
+
+def test_a_split_is_its_files_and_classes_whatever_their_numbers(tmp_path):
+    """One more image in train gives those of test other ids; one more class gives other labels."""
+    def split(kind: str, classes: list[str], first: int, suffix: str = 'jpg') -> str:
+        path = tmp_path / f'{kind}_test.json'
+        lineage.write_list(path, classes, [dict(
+            img_path=f'{kind}/pugs/{name}.{suffix}', gt_label=classes.index('pug'), image_id=first + i, split='test',
+            box_source='none') for i, name in enumerate('ab')])
+        return ledger.split_of(path)
+
+    known = split('full', ['collie', 'pug'], 7, 'png')
+    assert known == split('square', ['collie', 'pug'], 8) == split('full', ['beagle', 'collie', 'pug'], 7)
+    assert known == ledger.split_digest(['pugs/a', 'pugs/b'], ['pug'] * 2)
+
+
+def test_rows_that_were_read_one_by_one_were_compared(tmp_path):
+    """Six tables of one row each, and the best of them beside the reference."""
+    path = tmp_path / ledger.NAME
+    for row in 'abcdef':
+        ledger.enter(path, reads(row))
+    assert ledger.count(path, 't') == Count(reads=12, rows=6, comparisons=5)
+    ledger.enter(path, reads('f', 'a'), [('f', 'a')], test='t')
+    assert ledger.count(path, 't') == Count(reads=12, rows=6, comparisons=5)
 
 
 def _enter(path, row: int) -> None:
