@@ -179,22 +179,23 @@ def _write_lists(folder: Path, kinds: tuple[Kind, ...], categories: list[dict],
     return {split: dict(sorted(count.items())) for split, count in counts.items()}, digests
 
 
-def _inputs(convert: Path, detections: Path | None) -> dict[str, Path]:
+def _inputs(convert: Path, detections: Path | None) -> dict[str, Path | manifest.Listed]:
     """What is read, by the name it is recorded under.
 
     Raises:
         InputError: it is not there.
     """
-    inputs = {f'convert/{split}.json': convert / f'{split}.json' for split in coco.SPLITS}
-    inputs['convert/images'] = convert / 'images'
+    files = {f'convert/{split}.json': convert / f'{split}.json' for split in coco.SPLITS}
+    files['convert/images'] = convert / 'images'
     if detections:
-        inputs['detect/detections.json'] = detections
+        files['detect/detections.json'] = detections
     expected = {'convert/images': 'the link to the raw images', 'detect/detections.json': 'detected boxes'}
-    for name, path in inputs.items():
+    for name, path in files.items():
         if not path.exists():
             raise InputError(path, expected=expected.get(name, 'a COCO file'), found='nothing',
                              remedy=f'run make {name.split("/")[0]} (not with --annotation-only)')
-    return inputs
+    # what else lies beside the images does not count, and links lead anywhere, as in convert and detect
+    return {**files, 'convert/images': manifest.Listed(convert / 'images', coco_stream.file_names(convert))}
 
 
 def crop(convert: Path, out: Path, *, kinds: tuple[Kind, ...] = DEFAULT_KINDS, detections: Path | None = None,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -222,6 +223,7 @@ def test_images_and_annotations_are_sorted(convert, tmp_path):
     with pytest.raises(InputError, match=r'train\.json, annotations, row 2: expected rows of its own images'):
         crop(convert, tmp_path / 'crop', by_split=parse_boxes('gt'), engine=ONE)
     content['images'].append(dict(content['images'][0], id=7, file_name='a/other.jpg'))
+    shutil.copy(convert / 'images/a/train.jpg', convert / 'images/a/other.jpg')
     content['annotations'] = content['annotations'][::-1]
     (convert / 'train.json').write_text(json.dumps(content))
     with pytest.raises(InputError, match=r'train\.json, annotations, row \d: expected rows of its own images, sorted'):

@@ -145,6 +145,19 @@ def images(folder: Path) -> Images:
     return Images(np.concatenate(ids)[order], np.concatenate(sizes)[order])
 
 
+def file_names(folder: Path) -> list[str]:
+    """Of all images of a convert folder, as they stand there: `images` checks them.
+
+    Raises:
+        InputError: a file that is no COCO file.
+    """
+    found: list[str] = []
+    for split in SPLITS:
+        with _items(folder / f'{split}.json', 'images.item.file_name', 'a COCO file', _AGAIN) as names:
+            found += (name for name in names if isinstance(name, str))
+    return found
+
+
 def has_boxes(folder: Path) -> bool:
     """Whether any image of train, val and test has an annotated box.
 

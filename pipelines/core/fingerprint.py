@@ -227,15 +227,22 @@ def _read(files: list[Any], state: list[tuple[Any, ...]]) -> list[str]:
     return _sha256_parallel(files, sum(size for _, size, *_ in state))
 
 
+def _unlisted(listed: Listed, name: str, found: str) -> InputError:
+    return InputError(f'{listed.root}/{name}', expected='a file, as a list names it', found=found,
+                      remedy='run the stage that made it again')
+
+
 def _listed(listed: Listed, cache: Cache) -> tuple[str, int]:
     names = sorted(set(listed.names))
     root, state = os.path.realpath(listed.root), []
     for name in names:
         try:
-            state.append(_state(name, os.stat(f'{root}/{name}')))
+            found_there = os.stat(f'{root}/{name}')
         except OSError as error:
-            raise InputError(f'{listed.root}/{name}', expected='a file, as a list names it', found=str(error.strerror),
-                             remedy='run the stage that made it again') from None
+            raise _unlisted(listed, name, str(error.strerror)) from None
+        if not stat.S_ISREG(found_there.st_mode):
+            raise _unlisted(listed, name, 'a folder, a device or a pipe')
+        state.append(_state(name, found_there))
     key = f'{root}: {hashlib.sha256(chr(10).join(names).encode(errors="surrogateescape")).hexdigest()}'
     found, stats = _known(cache, key, state)
     if found is None:

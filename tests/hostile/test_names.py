@@ -8,6 +8,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from data_converters.convert import convert
 from data_converters.convert import main as convert_main
@@ -148,6 +149,12 @@ def test_links_of_ones_own_data_are_followed(tmp_path, a_picture, kind):
     shutil.copy(a_picture, outside / 'x.jpg')
     place(kind, raw / 'images', outside)
     assert convert_main(['--dataset', 'cub', '--raw', str(raw), '--out', str(tmp_path / 'out')]) == 0
+    assert crop(tmp_path / 'out', tmp_path / 'crop', by_split=parse_boxes('gt'), size=32)
+    (raw / 'images' / 'notes.txt').write_text('beside the images, and in no list')
+    assert not crop(tmp_path / 'out', tmp_path / 'crop', by_split=parse_boxes('gt'), size=32)
+    Image.new('RGB', Image.open(raw / 'images' / 'a' / '1.jpg').size, 'red').save(
+        (raw / 'images' / 'a' / '1.jpg').resolve())  # what a link leads to counts
+    assert crop(tmp_path / 'out', tmp_path / 'crop', by_split=parse_boxes('gt'), size=32)
 
 
 @pytest.mark.parametrize('kind', ['itself', 'nothing', 'endless', 'pipe'])
