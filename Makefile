@@ -59,7 +59,7 @@ LINT := $(call recipe,detect,$(DETECT)) \
         $(if $(filter synth classify report all,$(MAKECMDGOALS)),$(call recipe,synth,$(SYNTH))) \
         $(if $(filter classify report all,$(MAKECMDGOALS)),$(foreach row,$(ROW_RECIPES),$(call recipe,classify,$(row))))
 
-.PHONY: help setup doctor demo test variables convert check detect crop synth classify report all lock docs clean profile bench-data bench-train bench-gpu faults
+.PHONY: help setup doctor demo test variables convert check detect crop synth classify report all lock docs clean plan profile bench-data bench-train bench-gpu faults
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -148,6 +148,9 @@ classify: crop $(if $(GENERATED),synth)  ## train classifiers with and without e
 
 report: classify  ## one page with everything
 	@$(PY) -m pipelines.report --work $(D) --out $(D)/report
+
+plan: variables setup  ## before the hours are spent: iterations, memory, disk and hours of what make report would do here
+	@$(MAKE) -n --no-print-directory report | $(PY) -m tools.plan --work $(WORK)
 
 profile:  ## where the time of DATASET's results went, by stage and part
 	@$(PY) -m tools.time_spent --work $(D)

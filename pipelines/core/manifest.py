@@ -17,10 +17,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -32,10 +34,11 @@ from pipelines.core.files import link
 from pipelines.core.fingerprint import Cache, Digests, Listed, fingerprint
 from pipelines.core.records import LOGS, NAME, Row, check_chain, found, known, load, reading, recorded
 
-__all__ = ['AGAIN', 'LOGS', 'NAME', 'Listed', 'Row', 'check_chain', 'found', 'is_current', 'link', 'load', 'other_code',
-           'produce', 'reading', 'recorded']  # a stage needs this module alone
+__all__ = ['AGAIN', 'LOGS', 'NAME', 'Listed', 'OutdatedError', 'Row', 'asking', 'check_chain', 'found', 'is_current',
+           'link', 'load', 'other_code', 'produce', 'reading', 'recorded']  # a stage needs this module alone
 
 AGAIN = 'FGIC_AGAIN'
+_ASKING: ContextVar[bool] = ContextVar('asking', default=False)
 
 Inputs = Mapping[str, Path | Listed | dict[str, Any]]
 
@@ -80,6 +83,24 @@ def is_current(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Inp
     cache = known(out.parent)
     head = _head(stage, parameters, inputs, packages, cache)
     return _current(out, head, cache) and not (source and _again() and other_code(out, source))
+
+
+class OutdatedError(Exception):
+    """In `asking`, what `produce` would have to make."""
+
+    def __init__(self, out: Path) -> None:
+        super().__init__(out)
+        self.out = out
+
+
+@contextlib.contextmanager
+def asking() -> Iterator[None]:
+    """In here `produce` builds nothing, and writes nothing: it raises `OutdatedError` where it would build."""
+    token = _ASKING.set(True)
+    try:
+        yield
+    finally:
+        _ASKING.reset(token)
 
 
 def other_code(out: Path, source: Path) -> bool:
@@ -187,6 +208,11 @@ def produce(out: Path, stage: str, parameters: Mapping[str, Any], inputs: Inputs
         InputError: ``out`` holds somebody else's files; an input changed meanwhile: nothing is published then.
     """
     out = out.absolute()
+    if _ASKING.get():
+        source = Path(inspect.unwrap(getattr(build, 'func', build)).__code__.co_filename)
+        if not found(out) or not is_current(out, stage, parameters, inputs, packages=packages, source=source):
+            raise OutdatedError(out)
+        return False
     out.parent.mkdir(parents=True, exist_ok=True)
     side = {kind: out.with_name(f'.{out.name}.{kind}') for kind in ('lock', 'staging', 'old', 'stat.json', 'key')}
     with _locked(side['lock'], stage, out):

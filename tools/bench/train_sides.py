@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.core import lineage
 from pipelines.core.errors import InputError
+from pipelines.core.rows import FULL, Images
 from tools.bench import drawing, measure
 
 if TYPE_CHECKING:
@@ -56,24 +57,30 @@ def stock_of(leaf: Path) -> str:
                      remedy='say what to compare with: --against LEAF')
 
 
-def draw(work: Path, count: int, crop_size: int) -> None:
+def draw(work: Path, count: int, crop_size: int, *, width: int = 560, height: int = 336,
+         classes: int | None = None) -> None:
     """So many drawn pictures in Stanford Dogs' layout, converted and cropped; for mmdet with one class, too.
 
     The pictures have as many pixels as the usual 500 x 375, in a shape that fills a detector's 1333 x 800. What passes
     for synthetic images are the square crops again, four times.
+
+    Args:
+        classes: that the files of convert name, 8 or more, of which the pictures show the first 8; None: those.
     """
-    files = drawing.pool(work / 'pool', width=560, height=336)
+    files = drawing.pool(work / 'pool', width=width, height=height)
     drawing.dogs(work / 'raw', files, count)
     measure.run('data_converters.convert', '--dataset', 'dogs', '--raw', work / 'raw', '--out', work / 'convert')
     measure.run('pipelines.crop', '--coco', work / 'convert', '--out', work / 'crop', '--boxes', 'gt',
                 '--size', crop_size)
-    classes, rows = lineage.read_list(work / 'crop' / 'square_train.json')
+    names, rows = lineage.read_list(work / 'crop' / 'square_train.json')
     (work / 'synth/crops').mkdir(parents=True)
     for number in range(4):
         (work / 'synth/crops' / f'{number}').symlink_to(work / 'crop')
-    lineage.write_list(work / 'synth/crops/train.json', classes, [
+    lineage.write_list(work / 'synth/crops/train.json', names, [
         dict(row, img_path=f'{number}/{row["img_path"]}', box_source='synthetic') for number in range(4)
         for row in rows])
+    if classes:
+        _name_more(work / 'convert', classes)
     for split in ('train', 'val'):
         coco = json.loads((work / 'convert' / f'{split}.json').read_text())
         coco['categories'] = [dict(id=1, name='dog')]
@@ -82,11 +89,27 @@ def draw(work: Path, count: int, crop_size: int) -> None:
         (work / f'one-class-{split}.json').write_text(json.dumps(coco))
 
 
-def ours(leaf: Path, work: Path, batch: int | None, options: Sequence[str] = ()) -> Config:
-    """A leaf as it stands, but for the batch and the weights it would start from."""
+def _name_more(convert: Path, classes: int) -> None:
+    """Let COCO files name so many classes."""
+    for path in (convert / f'{split}.json' for split in ('train', 'val', 'test')):
+        coco = json.loads(path.read_text())
+        known = coco['categories']
+        coco['categories'] = known + [dict(known[0], id=number, name=f'class-{number}')
+                                      for number in range(len(known) + 1, classes + 1)]
+        path.write_text(json.dumps(coco))
+
+
+def ours(leaf: Path, work: Path, batch: int | None, options: Sequence[str] = (), *, stage: str | None = None,
+         num_classes: int = CLASSES, images: Images = FULL) -> Config:
+    """A leaf as it stands, but for the batch and the weights it would start from.
+
+    Args:
+        stage: None: that of its folder.
+    """
     from pipelines.openmm.engine import config
 
-    cfg = config.load(leaf, data_root=work / DATA[stage_of(leaf)], num_classes=CLASSES, options=options)
+    cfg = config.load(leaf, data_root=work / DATA[stage or stage_of(leaf)], num_classes=num_classes, images=images,
+                      options=options)
     cfg.custom_hooks = [hook for hook in cfg.get('custom_hooks', []) if hook['type'] != 'ImageNetGeneratorHook']
     return _equal(cfg, batch)
 
