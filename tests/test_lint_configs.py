@@ -137,6 +137,16 @@ def parts(finding: InputError) -> tuple[str, str, str, str]:
     (CLASSIFY, "_base_.val_dataloader.dataset.pipeline[1:1] = [\n    dict(type='RandomFlip', prob=0.5)]",
      'bad.py:3, val_dataloader.dataset.pipeline.1.type', 'the same val image each time', 'RandomFlip',
      'take that transform out of this pipeline'),
+    (CLASSIFY, "_base_.test_dataloader.dataset.pipeline[1:1] = [\n    dict(type='torchvision/RandomErasing')]",
+     'bad.py:3, test_dataloader.dataset.pipeline.1.type', 'the same test image each time', 'RandomErasing',
+     'take that transform out of this pipeline'),
+    (CLASSIFY, "_base_.train_dataloader.dataset.pipeline[1:1] = [\n    dict(type='torchvision/ColorJitter', hew=0.1)]",
+     'bad.py:3, train_dataloader.dataset.pipeline.1.hew', 'an argument of ColorJitter', 'hew', 'write hue'),
+    (CLASSIFY, "_base_.train_dataloader.dataset.pipeline[0].backend_args = dict(backend='lmdb', db_path='all.lmdb')",
+     'bad.py:2, train_dataloader.dataset.pipeline.0.backend_args', 'the files that the lists name, whose SHA-256 they '
+     'hold', 'backend lmdb', 'take it out: put the images where WORK is'),
+    (CLASSIFY, 'train_cfg = dict(max_epochs=0)',
+     'bad.py:2, train_cfg.max_epochs', 'at least 1', '0', 'train for one at least'),
     (DETECT, "speed = dict(dtype='float16')",
      'bad.py:2, speed.dtype', 'auto or float32 or bfloat16', 'float16',
      'take bfloat16; float16 would need a scaled loss'),
@@ -270,6 +280,9 @@ def test_the_shipped_configs_are_clean(path, toy_dogs_coco, monkeypatch):
     "model = dict(_delete_=True, type='ImageClassifier', backbone=_base_.model.backbone, neck=_base_.model.neck,\n"
     "    head=_base_.model.head)\ndata_preprocessor = dict(mean=[0.] * 3, std=[255.] * 3, to_rgb=True)",
     "custom_hooks = [dict(type='EMAHook', momentum=1e-4)]\nlog_level = 'WARNING'\nexperiment_name = 'mine'",
+    "_base_.train_dataloader.dataset.pipeline[1:1] = [dict(type='NumpyToPIL'), dict(\n"
+    "    type='torchvision/ColorJitter', brightness=0.5), dict(type='PILToNumpy')]",
+    "train_dataloader = dict(collate_fn=dict(type='default_collate'))",
     "randomness = dict(deterministic=True)", "env_cfg = dict(cudnn_benchmark=False)",
 ])
 def test_what_a_user_may_say_is_clean(lines, child, toy_dogs_coco):
@@ -286,7 +299,8 @@ def test_a_variable_that_a_grandchild_reads_lives(tmp_path, toy_dogs_coco):
 
 @pytest.mark.parametrize(('option', 'where'), [
     ('train_cgf.max_epochs=3', '--cfg-options, train_cgf'), ('work_dir=mine', '--cfg-options, work_dir'),
-    ('randomness.seed=7', '--cfg-options, randomness.seed')])
+    ('train_dataloader.dataset.ratio=2.0', '--cfg-options, train_dataloader.dataset.ratio'),
+    ('randomness.seed=7', '--cfg-options, randomness.seed'), ('compared_with=box', '--cfg-options, compared_with')])
 def test_options_are_judged_as_lines_are(option, where, toy_dogs_coco):
     [finding] = findings(CONFIGS / CLASSIFY, toy_dogs_coco, options=[option])
     assert finding.parts['where'] == where

@@ -31,8 +31,9 @@ def test_what_a_row_sees_comes_from_the_row(monkeypatch):
     assert synthetic == {**real, 'ann_file': 'synth/gan/train.json', 'data_prefix': 'synth/gan'}
 
     wrapped = mm.load(path, data_root=Path('x'), num_classes=4, images=Images.parse('square+gan'), options=[
-        'train_dataloader.dataset.ratio=2.0'])
-    assert wrapped.train_dataloader.dataset.ratio == 2.0
+        'train_dataloader.dataset.indices=8', 'train_dataloader.dataset.ratio=2.0'])  # as for a row without +gan
+    assert wrapped.train_dataloader.dataset.real.indices == 8
+    assert wrapped.train_dataloader.dataset.ratio == 1
 
 
 def test_a_config_with_another_number_of_classes_is_refused(tmp_path):

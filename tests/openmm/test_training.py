@@ -11,3 +11,14 @@ def test_a_recorded_config_is_the_same_wherever_the_data_lie():
     assert texts[0] == texts[1]
     assert Config.fromstring(texts[0], '.py').evaluator.files == ['./val.json', 'other.json']
     assert Config.fromstring(texts[0], '.py').evaluator.sizes == (1, 2)
+
+
+def test_a_recorded_config_of_the_folder_one_is_in(tmp_path):
+    """``--data .``: not every dot is that folder."""
+    from mmengine import Config
+
+    hook, ann_file = dict(type='mmengine.StartHook'), './crop/full_val.json'
+    text = training._portable(Config(dict(data_root='.', custom_hooks=[hook], ann_file=ann_file, scale=0.5)))
+    again = Config.fromstring(text, '.py')
+    assert again.custom_hooks == [hook] and again.ann_file == ann_file and again.data_root == '.'
+    assert text.count('FGIC_DATA_ROOT') == 2

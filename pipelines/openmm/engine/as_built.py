@@ -70,7 +70,7 @@ def check(cfg: Config, lists: Mapping[str, Sequence[str]]) -> dict[str, Split]:
     read, found = {}, {}
     wanted = {split: [os.path.abspath(os.path.join(cfg.data_root, name)) for name in names]
               for split, names in lists.items()}
-    for split in (split for split in lists if cfg.get(f'{split}_dataloader')):
+    for split in (split for split in lists if _is_read(cfg, split)):
         as_read = _as_read(cfg, split)
         loader = _loader(as_read, split)
         _check_evaluator(as_read, split, wanted[split])
@@ -79,11 +79,29 @@ def check(cfg: Config, lists: Mapping[str, Sequence[str]]) -> dict[str, Split]:
         if split != 'train':
             _check_whole(cfg, split, built, seen)
             _check_order(cfg, split, loader)
+            _check_same(cfg, split, loader.dataset)
+        elif not len(loader):
+            raise _refuse(cfg, 'train_dataloader.drop_last', expected=f'batches of {loader.batch_size}',
+                          found=f'none: there are {len(loader.dataset)} images, and drop_last leaves out what is less',
+                          remedy='set a smaller batch_size, or drop_last=False')
         read[split] = built
         distinct = dict(seen)
         found[split] = Split(len(distinct), sum(row.synthetic for row in distinct.values()))
     if cfg.default_scope == 'mmpretrain':
         _check_apart(read)
+    return found
+
+
+def _is_read(cfg: Config, split: str) -> bool:
+    """Whether a config has a split; a classifier's has all.
+
+    Raises:
+        InputError: it has not.
+    """
+    found = bool(cfg.get(f'{split}_dataloader'))
+    if not found and cfg.default_scope == 'mmpretrain':
+        raise _refuse(cfg, f'{split}_dataloader', expected=f'a loader of {split}: the table needs it', found='none',
+                      remedy='take the line out')
     return found
 
 
@@ -236,6 +254,30 @@ def _check_order(cfg: Config, split: str, loader: Any) -> None:
         raise _refuse(cfg, f'{split}_dataloader.sampler', expected=f'the images of {split}, {how}',
                       found=f'{len(order)} of {count} images, beginning with number {(order or ["none"])[0]}',
                       remedy="write sampler=dict(type='DefaultSampler', shuffle=False), without drop_last")
+
+
+def _check_same(cfg: Config, split: str, dataset: Any) -> None:
+    """Images of val and test, six at most, are the same each time, whatever random numbers are drawn."""
+    import random
+
+    import numpy as np
+    import torch
+
+    states = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng():
+            for index in range(0, len(dataset), -(-len(dataset) // 6)):
+                drawn = []
+                for seed in range(3):
+                    random.seed(seed), np.random.seed(seed), torch.manual_seed(seed)
+                    drawn.append(torch.as_tensor(dataset[index]['inputs']))
+                if any(other.shape != drawn[0].shape or not other.equal(drawn[0]) for other in drawn[1:]):
+                    raise _refuse(cfg, f'{split}_dataloader.dataset.pipeline', expected=f'the same {split} image each '
+                                  'time', found=f'image {index} in several versions',
+                                  remedy='take what is random out of this pipeline')
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
 
 
 def _check_apart(read: Mapping[str, Sequence[List]]) -> None:

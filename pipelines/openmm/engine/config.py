@@ -66,9 +66,9 @@ def load(path: Path, *, data_root: Path, num_classes: int, images: Images = FULL
         if not separator:
             raise InputError('--cfg-options', expected='key=value', found=option, remedy='e.g. train_cfg.max_epochs=3')
         overrides[key] = DictAction._parse_iterable(value)
-    if images.generator:
-        cfg.train_dataloader.dataset = _with_synthetic(cfg.train_dataloader.dataset, images)
     cfg.merge_from_dict(overrides)
+    if images.generator:  # after that: an override means the same in every row
+        cfg.train_dataloader.dataset = _with_synthetic(cfg.train_dataloader.dataset, images)
     check_num_classes(cfg, path, 1 if cfg.get('class_agnostic') else num_classes)
     if cfg.get('default_scope') not in scope.LIBRARIES:
         raise InputError(config_lines.place(path, 'default_scope'), expected=' or '.join(scope.LIBRARIES),

@@ -90,6 +90,7 @@ def _unread(setting: Setting, cfg: dict) -> Findings:
             yield InputError(f'{config_lines.shown(file)}:{line}, {name}', expected=expected, found=name,
                              remedy='its base has read its own before: set the key that the base set with it'
                              if inherited else instead(name, read))
+    read -= {config_files.COMPARED_WITH}  # of a config's own text
     for name in sorted({option.partition('=')[0].partition('.')[0] for option in setting.options} - read):
         yield InputError(f'--cfg-options, {name}', expected="a key of mmengine's Runner", found=name,
                          remedy=instead(name, read))

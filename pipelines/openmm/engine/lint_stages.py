@@ -50,6 +50,10 @@ def data_roots(setting: Setting) -> Findings:
                 str(setting.data_root)):
             yield setting.finding(key, expected=f'a list below {setting.data_root}', found=value,
                                   remedy='write it relative to data_root')
+        elif name == 'backend_args' and isinstance(value, dict) and value.get('backend', 'local') != 'local':
+            yield setting.finding(key, expected='the files that the lists name, whose SHA-256 they hold',
+                                  found=f'backend {value["backend"]}',
+                                  remedy='take it out: put the images where WORK is')
 
 
 def checkpoints(setting: Setting) -> Findings:
@@ -100,6 +104,15 @@ def _built(setting: Setting, key: str, hook: dict[str, Any]) -> Findings:
         yield setting.finding(key, expected='arguments that fit each other', found=str(error), remedy='correct them')
 
 
+def length(setting: Setting) -> Findings:
+    """A training of no step would leave the network as it was drawn."""
+    for name in ('max_epochs', 'max_iters'):
+        value = (setting.cfg.get('train_cfg') or {}).get(name)
+        if value is not None and value < 1:
+            yield setting.finding(f'train_cfg.{name}', expected='at least 1', found=str(value),
+                                  remedy='train for one at least')
+
+
 def evaluation(setting: Setting) -> Findings:
     """What val judges, and the table predicts, is the network that is kept, on all images."""
     cfg = setting.cfg
@@ -121,4 +134,4 @@ def evaluation(setting: Setting) -> Findings:
                                   remedy='take it out: model.pth holds the averaged weights, so val has to judge them')
 
 
-RULES = (decided, preprocessing, data_roots, checkpoints, evaluation)
+RULES = (decided, preprocessing, data_roots, checkpoints, length, evaluation)

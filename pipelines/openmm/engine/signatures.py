@@ -69,8 +69,8 @@ def _hands_on(function: Any, name: str) -> bool:
 @functools.cache
 def _registries(scope: str) -> dict[str, Any]:
     from mmengine.registry import Registry
-    module = importlib.import_module(f'{scope}.registry')
-    return {name: value for name, value in vars(module).items() if isinstance(value, Registry)}
+    modules = [vars(importlib.import_module(f'{name}.registry')) for name in ('mmengine', scope)]
+    return {name: value for module in modules for name, value in module.items() if isinstance(value, Registry)}
 
 
 def resolve(kind: Any, key: str, scope: str) -> Any:
@@ -82,7 +82,10 @@ def resolve(kind: Any, key: str, scope: str) -> Any:
     registries = _registries(scope)
     first = [name for part, names in PREFERRED.items() if part in key for name in reversed(names)][::-1]
     ordered = [registries[name] for name in [*first, *registries] if name in registries]
-    return next((found for registry in ordered if (found := registry.get(kind)) is not None), None)
+    found = next((found for registry in ordered if (found := registry.get(kind)) is not None), None)
+    if isinstance(found, functools.partial):  # mmpretrain's wrapper of torchvision's transforms
+        return found.keywords.get('transform', found.func)
+    return found
 
 
 @functools.cache
@@ -130,7 +133,10 @@ def taken(node: Mapping[str, Any], key: str, built: Any) -> frozenset[str] | Non
 
 @functools.cache
 def is_random(transform: type) -> bool:
-    """Whether a transform draws random numbers: mmcv marks the methods of its own; else the source tells."""
+    """Whether a transform draws random numbers: mmcv marks the methods of its own, torchvision names it; else the
+    source tells. Others are found when they have drawn (`as_built`)."""
+    if transform.__module__.startswith('torchvision.'):
+        return transform.__name__.startswith('Random')
     own = [cls for cls in transform.__mro__[:-1] if cls.__name__ != 'BaseTransform']
     return bool(getattr(transform, '_methods_with_randomness', ())) or any(
         re.search(r'\brandom\.\w+\(', inspect.getsource(cls)) for cls in own if cls.__module__ != 'abc')

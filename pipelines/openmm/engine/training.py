@@ -106,8 +106,11 @@ def _portable(cfg: Config, folder: Path | None = None) -> str:
         if not isinstance(node, str):
             return node
         node = node.replace(f'{folder}/', '') if folder else node
-        return node.replace(str(cfg.data_root), '{{$FGIC_DATA_ROOT:.}}') if 'data_root' in cfg else node
+        if 'data_root' not in cfg or node != root and not node.startswith(f'{root}/'):
+            return node  # '.' is a folder, too
+        return '{{$FGIC_DATA_ROOT:.}}' + node[len(root):]
 
+    root = str(cfg.get('data_root'))
     content = replaced(cfg.to_dict())
     if 'default_scope' in content:
         content['custom_imports'] = scope.custom_imports(content['default_scope'], content.get('custom_imports', {}))
