@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,15 @@ def test_a_training_on_several_gpus_has_fewer_iterations_and_as_many_images(tmp_
     assert train.iterations == 5 * math.ceil(225 / 16) and train.images == 5 * 15 * 16 * 4
 
 
+def test_so_many_processes_are_measured_side_by_side_as_will_share_a_card(tmp_path):
+    def copies(here: int, **asked: int) -> dict[str, int]:
+        return {need.stage: need.copies for need in replace(work(tmp_path, **asked), gpus=here).needs()}
+
+    assert copies(0, gpus=8, jobs=8) == dict(detect=1, synth=1, classify=2)  # there are two CPUs
+    assert copies(1, gpus=8, jobs=8) == copies(8, gpus=8, jobs=8) == dict(detect=1, synth=1, classify=1)
+    assert copies(1, gpus=1, jobs=3) == dict(detect=1, synth=1, classify=3)
+
+
 def test_what_is_up_to_date_costs_nothing(tmp_path):
     names = [f'resnet50@{row}-seed{seed}' for row in ('full', 'square-m30') for seed in range(2)]
     asked = work(tmp_path, done=('convert', 'detect: train', 'detect', 'crop', 'synth: train', 'synth', *names,
@@ -134,7 +144,6 @@ def test_what_is_up_to_date_costs_nothing(tmp_path):
 
 
 def test_without_boxes_rows_of_full_images_are_left(tmp_path):
-    from dataclasses import replace
     asked = work(tmp_path, data=replace(DATA, boxed=dict(train=0, val=0, test=0)))
     lines = estimate.plan(asked, DATA_RATES, everything(asked))
     assert [(line.stage, line.name) for line in lines] == [('convert', ''), ('classify', 'resnet50@full')]

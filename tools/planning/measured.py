@@ -47,8 +47,11 @@ class Need:
 
     @property
     def copies(self) -> int:
-        """Processes that share a device; torchrun's on a CPU are counted as one that has its share of CPUs."""
-        return min(_COPIES, math.ceil(self.processes / self.gpus) if self.gpus else self.processes)
+        """Processes to measure side by side: those that share a card, or classifiers that share the CPUs. Of torchrun's
+        on CPUs there is one, with its share of them."""
+        if self.gpus:
+            return min(_COPIES, math.ceil(self.processes / self.gpus))
+        return min(_COPIES, machine.cpus(), self.processes) if self.stage == 'classify' else 1
 
     @property
     def name(self) -> str:

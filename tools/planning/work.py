@@ -61,7 +61,13 @@ class Work:
     def need(self, stage: str, config: Path, kind: str) -> Need:
         processes = self.jobs if stage == 'classify' else self.processes(stage)
         return Need(stage, config, kind, min(processes, self.runs) if stage == 'classify' else processes,
-                    min(processes, self.gpus))
+                    min(processes, self.cards))
+
+    @property
+    def cards(self) -> int:
+        """GPUs that the run will have: those that make was told of, where there is one here to measure on."""
+        told = [self.processes(stage) for stage in ('detect', 'synth') if stage in self.commands]
+        return max(self.gpus, *told, 0) if self.gpus else 0
 
     @property
     def runs(self) -> int:
