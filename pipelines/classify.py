@@ -64,6 +64,10 @@ def classify(data: Path, out: Path, models: Path, *, table_rows: list[rows.Row],
                              remedy=f'add {split} images to the dataset')
     todo = [runs.Run(data, row, seed, models, tuple(options)) for row in table_rows for seed in seeds]
     manifest.check_chain(data, *sorted({name.rpartition('/')[0] for row in table_rows for name in row.images.lists()}))
+    for images in {row.images for row in table_rows}:
+        manifest.check_outputs(data / 'crop', images.kind)
+        if images.generator:
+            manifest.check_outputs(data / 'synth' / images.generator, 'images')
     runs.do_all(todo, jobs, tested=tested)
     entries = [entry(row, table_rows) for row in table_rows]
     used = _enter(data, entries, todo) if tested else None

@@ -32,10 +32,11 @@ from pipelines.core import code, files, json_files, seconds
 from pipelines.core.errors import InputError
 from pipelines.core.files import link
 from pipelines.core.fingerprint import Cache, Digests, Listed, fingerprint
-from pipelines.core.records import LOGS, NAME, Row, check_chain, found, known, load, reading, recorded
+from pipelines.core.records import LOGS, NAME, Row, check_chain, check_outputs, found, known, load, reading, recorded
 
-__all__ = ['AGAIN', 'LOGS', 'NAME', 'Listed', 'OutdatedError', 'Row', 'asking', 'check_chain', 'found', 'is_current',
-           'link', 'load', 'other_code', 'produce', 'reading', 'recorded']  # a stage needs this module alone
+# A stage needs this module alone.
+__all__ = ['AGAIN', 'LOGS', 'NAME', 'Listed', 'OutdatedError', 'Row', 'asking', 'check_chain', 'check_outputs',
+           'found', 'is_current', 'link', 'load', 'other_code', 'produce', 'reading', 'recorded']
 
 AGAIN = 'FGIC_AGAIN'
 _ASKING: ContextVar[bool] = ContextVar('asking', default=False)

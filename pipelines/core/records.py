@@ -9,7 +9,7 @@ from typing import Any
 
 from pipelines.core import json_files
 from pipelines.core.errors import InputError
-from pipelines.core.fingerprint import Cache
+from pipelines.core.fingerprint import Cache, fingerprint
 
 NAME = 'manifest.json'
 LOGS = 'logs'  # a folder of this name is kept with a result but is no part of it: TensorBoard events, checkpoints
@@ -81,6 +81,21 @@ def known(folder: Path) -> Cache:
         with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
             rows += [(str(key), str(stats), str(sha256)) for key, (stats, sha256) in json_files.read(path).items()]
     return Cache(rows)
+
+
+def check_outputs(out: Path, *names: str) -> None:
+    """Files and folders of a result are as its stage left them; where no stage made it, there is nothing to say.
+
+    Raises:
+        InputError: one is not.
+    """
+    wanted = {row['path']: row['sha256'] for row in found(out).get('outputs', []) if row['path'] in names}
+    cache = known(out.absolute().parent)
+    for name, sha256 in wanted.items():
+        if fingerprint(out / name, cache, inside=name)[0] != sha256:
+            raise InputError(out / name, expected='the files that the stage wrote, whose SHA-256 its lists hold',
+                             found='others: some were changed, added or removed since',
+                             remedy='run that stage again; images of your own are a dataset of their own (RAW)')
 
 
 def check_chain(root: Path, *results: str, places: Mapping[str, Path] | None = None) -> None:

@@ -211,6 +211,19 @@ def test_scores_that_are_no_numbers_are_refused(load, work):
         classification.predict(cfg, state, work / 'crop/square_test.json')
 
 
+def test_images_that_were_changed_in_place_are_refused(work, tmp_path, capsys):
+    """A script that takes out backgrounds, in crop/square: the list's SHA-256 are of the images before it."""
+    from pipelines.classify import main as classify
+    copy = tmp_path / 'toy-dogs'
+    shutil.copytree(work, copy, symlinks=True)
+    picture = sorted((copy / 'crop/square').rglob('*.jpg'))[5]
+    picture.write_bytes(picture.read_bytes() + b'0')
+    arguments = ['--data', str(copy), '--out', str(copy / 'classify'), '--seeds', '0', '--rows', 'resnet18_64px@full']
+    assert classify([*arguments, 'resnet18_64px@square']) == 2
+    assert f'{copy}/crop/square: expected the files that the stage wrote' in capsys.readouterr().err
+    assert not list(copy.rglob('models'))
+
+
 def test_classify_checks_its_rows_before_the_first_is_trained(work, tmp_path, capsys):
     """Without make: val is the test list in one row, another starts from a file that nothing checks."""
     from pipelines.classify import main as classify
