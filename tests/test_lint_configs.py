@@ -148,7 +148,7 @@ def parts(finding: InputError) -> tuple[str, str, str, str]:
     (CLASSIFY, 'train_cfg = dict(max_epochs=0)',
      'bad.py:2, train_cfg.max_epochs', 'at least 1', '0', 'train for one at least'),
     (DETECT, "speed = dict(dtype='float16')",
-     'bad.py:2, speed.dtype', 'auto or float32 or bfloat16', 'float16',
+     'bad.py:2, speed.dtype', 'auto, float32 or bfloat16', 'float16',
      'take bfloat16; float16 would need a scaled loss'),
     (CLASSIFY, "speed = dict(compile_mode='reduce-overhead')",
      'bad.py:2, speed.compile_mode', 'parts to compile in speed.compile', 'none',

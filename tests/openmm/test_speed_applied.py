@@ -37,7 +37,7 @@ def test_heads_hand_out_float32_and_copies_are_their_own():
 
 
 @pytest.mark.parametrize(('asked', 'says'), [
-    (dict(dtype='float16'), r"speed\.dtype: expected float32 or bfloat16, found float16"),
+    (dict(dtype='float16'), r"speed\.dtype: expected auto, float32 or bfloat16, found float16"),
     (dict(compile=['neck']), r'speed\.compile: expected parts of backbone, head, found neck'),
     (dict(compile=['head']), r'speed\.compile: expected .* forward of its own, found head, a Linear'),
     (dict(compile='backbone', compile_mode='reduce-overhead'), r'compile_mode.*CUDA graphs\n.*take that line out')])

@@ -77,7 +77,7 @@ def check(dtype: str = 'float32', compile: str | Sequence[str] = (), compile_mod
         InputError: as `apply`.
     """
     if dtype not in DTYPES:
-        raise InputError('speed.dtype', expected=' or '.join(('auto', *DTYPES)), found=str(dtype),
+        raise InputError('speed.dtype', expected='auto, ' + ' or '.join(DTYPES), found=str(dtype),
                          remedy='take bfloat16; float16 would need a scaled loss')
     if compile:
         _check_compiler(compile_mode)
