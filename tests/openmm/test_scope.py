@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 @pytest.mark.mm
 def test_mmpretrain_imports_beside_a_transformers_that_it_does_not_know(tmp_path):
@@ -22,3 +24,22 @@ def test_mmpretrain_imports_beside_a_transformers_that_it_does_not_know(tmp_path
                           env={**os.environ, 'PYTHONPATH': str(tmp_path)}, cwd=Path(__file__).resolve().parents[2],
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.mm
+@pytest.mark.parametrize('name', ['detect/faster-rcnn_r18_fpn', 'synth/biggan-deep_64px', 'classify/resnet18_64px'])
+def test_a_process_that_only_enters_a_scope_knows_every_hook_of_a_training(name, tmp_path):
+    """torchrun's processes read the prepared config from a file, and have not called `training.prepare` themselves."""
+    from mmengine import Config
+
+    from pipelines.openmm.engine import training
+    cfg = Config.fromfile(ROOT / 'mm_configs' / f'{name}.py')
+    training.prepare(cfg, tmp_path, seed=0)
+    types = [hook['type'] for hook in (*cfg.custom_hooks, *cfg.default_hooks.values())]
+    assert {'SecondsHook', 'mmengine.SafeCheckpointHook'} <= {*types}
+    program = ('import sys\nfrom mmengine.registry import HOOKS\nfrom pipelines.openmm.compat import scope\n'
+               f'scope.enter({cfg.default_scope!r})\n'
+               'with HOOKS.switch_scope_and_registry(None) as registry:\n'  # as its build does
+               '    sys.exit(", ".join(name for name in sys.argv[1:] if registry.get(name) is None) or 0)')
+    done = subprocess.run([sys.executable, '-c', program, *types], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, f'not registered: {done.stderr[-2000:]}'

@@ -18,7 +18,7 @@ LIBRARIES = tuple(_OURS)
 
 
 def _modules(scope: str) -> list[str]:
-    names = ['engine.hooks', 'weights.fit', *([_OURS[scope]] if scope in _OURS else [])]
+    names = ['engine.hooks', 'engine.seconds_hook', 'weights.fit', *([_OURS[scope]] if scope in _OURS else [])]
     return [f'pipelines.openmm.{name}' for name in names]
 
 

@@ -32,7 +32,7 @@ def prepare(cfg: Config, folder: Path, *, seed: int, title: str = 'train') -> Co
         seed: of python, numpy, torch and the sampler.
         title: of the progress bar.
     """
-    from pipelines.openmm.engine import hooks, seconds_hook  # noqa: F401 (they register themselves)
+    from pipelines.openmm.engine import hooks, seconds_hook  # noqa: F401 (they register themselves, as in compat.scope)
     from pipelines.openmm.weights import fit  # noqa: F401
 
     cfg.work_dir = str(folder / LOGS)
