@@ -32,6 +32,7 @@ from pathlib import Path
 from pipelines import runs
 from pipelines.core import comparison, json_files, ledger, lineage, manifest, rows, tables
 from pipelines.core.errors import InputError, command
+from pipelines.core.workspace import Workspace
 from pipelines.openmm.engine import config_files
 
 
@@ -180,7 +181,7 @@ def main(argv: list[str] | None = None) -> None:
     table_rows = [rows.Row.parse(text) for text in args.rows]
     if args.skip_missing:
         table_rows = available(table_rows, args.data)
-    classify(args.data, args.out, args.models or args.out.absolute().parent / 'models' / 'classify',
+    classify(args.data, args.out, args.models or Workspace(args.out.absolute().parent).model('classify', ''),
              table_rows=table_rows, seeds=args.seeds, jobs=args.jobs, tested=args.test == 'yes',
              options=tuple(args.cfg_options))
 

@@ -174,7 +174,7 @@ def transfer(data: Path, out: Path, source: Path, *, gpus: int = 1) -> dict:
     """
     splits, inputs = _data(data)
     folder = trained(source)
-    own = folder.parents[2] / 'convert/train.json'
+    own = Workspace(folder.parents[2]).folder('convert') / 'train.json'
     classes = coco.read(own).classes if own.is_file() else splits['train'].classes
     detector = Detector(folder / 'config.py', data, folder, len(classes), foreign=True)
     name = f'{folder.parents[2].resolve().name}/{folder.name}'
@@ -202,9 +202,8 @@ def trained(source: Path) -> Path:
         return source.resolve()
     found = sorted(path.parent for path in Workspace(source).model('detect', '').glob('*/model.pth'))
     if len(found) > 1:
-        metrics = source / 'detect/metrics.json'
-        used = Path(json_files.read(metrics).get('config') or '').stem if metrics.is_file() else ''
-        found = [path for path in found if path.name == used] or found
+        used = [Path(json_files.read(path).get('config') or '').stem for path in Workspace(source).results('detect')]
+        found = [path for path in found if path.name in used] or found
     if len(found) != 1:
         raise InputError(source, expected='a run with a trained detector (models/detect/RECIPE/model.pth)',
                          found=' and '.join(path.name for path in found) or 'none',

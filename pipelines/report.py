@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pipelines.core import ledger, manifest, rows
 from pipelines.core.errors import InputError, command
+from pipelines.core.workspace import Workspace
 
 
 def report(work: Path, out: Path) -> bool:
@@ -33,8 +34,8 @@ def report(work: Path, out: Path) -> bool:
         (folder / 'index.html').write_text(page.html(work), encoding='utf-8')
 
     check_family(work)
-    manifest.check_chain(work, 'classify', 'crop', 'detect', *(f'synth/{path.parent.name}' for path in work.glob(
-        f'synth/*/{manifest.NAME}')))
+    manifest.check_chain(work, 'classify', 'crop', 'detect', *(f'synth/{path.parent.name}'
+                                                                for path in Workspace(work).results('synth')))
     return manifest.produce(out, 'report', page.parameters(work), page.inputs(work), build, quick=True,
                             packages=('jinja2', 'matplotlib', 'pillow'))
 

@@ -16,7 +16,9 @@ from pipelines import runs
 from pipelines.core import coco, detections, json_files, lineage, manifest
 from pipelines.core.errors import InputError
 from pipelines.core.rows import Row
+from pipelines.core.workspace import BESIDE, STAGES, Workspace
 from pipelines.runs import Run
+from tests.written import strangers
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / 'mm_configs'
@@ -117,9 +119,9 @@ def _model(cfg):
     return MODELS.build(cfg.model)
 
 
-@pytest.mark.mm
-def test_the_stages_run_and_then_are_up_to_date(work):
-    """detect, crop, synth, classify and report on 36 images, then again without doing anything."""
+@pytest.fixture(scope='module')
+def commands(work):
+    """Those of detect, crop, synth, classify and report on 36 images, run."""
     detect = ['pipelines.detect', '--coco', work / 'convert', '--out', work / 'detect', '--config',
               CONFIGS / 'detect/faster-rcnn_r18_fpn.py', '--cfg-options', 'train_cfg.max_epochs=1',
               'train_cfg.val_interval=1']
@@ -132,10 +134,16 @@ def test_the_stages_run_and_then_are_up_to_date(work):
     classify = ['pipelines.classify', '--data', work, '--out', work / 'classify', '--rows', *rows, '--seeds', '0', '1',
                 '--jobs', '2', '--cfg-options', 'train_cfg.max_epochs=1', 'train_cfg.val_interval=1']
     report = ['pipelines.report', '--work', work, '--out', work / 'report']
-    for command in (detect, crop, synth, classify, report):
+    commands = (detect, crop, synth, classify, report)
+    for command in commands:
         done = python(*command)
         assert done.returncode == 0, done.stderr[-3000:]
         assert 'start method' not in done.stderr
+    return commands
+
+
+@pytest.mark.mm
+def test_the_stages_run(work, commands):
     boxes = json.loads((work / 'detect/detections.json').read_text())
     assert {row['category_id'] for row in boxes} <= {1}
     assert len(lineage.read_list(work / 'synth/gan/train.json')[1]) == 21
@@ -154,21 +162,40 @@ def test_the_stages_run_and_then_are_up_to_date(work):
             zip(predictions['scores'], predictions['label'])) / 12)
     assert all(row['val']['top1_interval'] and row['change']['verdict'] for row in table['rows'][1:])
     assert table['headline'] == max(table['rows'], key=lambda row: row['val']['top1'])['name']
-    manifests = {path: path.read_bytes() for path in work.glob('**/manifest.json')}
-    assert len(manifests) >= 12
-    for path in (work / 'detect', work / 'models/detect/faster-rcnn_r18_fpn', work / 'models/synth/gan',
+
+
+@pytest.mark.mm
+def test_results_say_what_made_them(work, commands):
+    for path in (work / 'detect', work / 'models/detect/faster-rcnn_r18_fpn', work / 'models/synth/biggan-deep_64px',
                  work / 'models/classify/resnet18_64px@square-seed1'):
-        if (content := manifest.found(path)):
-            assert [set(row) for row in content['made']] == [{'code', 'device', 'cpu', 'instructions', 'threads'}]
-            if 'OMP_NUM_THREADS' in os.environ:
-                assert content['made'][0]['threads'] == int(os.environ['OMP_NUM_THREADS'])
-            assert {'numpy', 'torch', 'torchvision', 'opencv-python-headless'} <= content['versions'].keys()
+        content = manifest.found(path)
+        assert content and [set(row) for row in content['made']] == [
+            {'code', 'device', 'cpu', 'instructions', 'threads'}]
+        if 'OMP_NUM_THREADS' in os.environ:
+            assert content['made'][0]['threads'] == int(os.environ['OMP_NUM_THREADS'])
+        assert {'numpy', 'torch', 'torchvision', 'opencv-python-headless'} <= content['versions'].keys()
     trained = manifest.load(work / 'models/detect/faster-rcnn_r18_fpn')
     assert trained['parameters']['processes'] == 1
     assert trained['parameters']['options'] == ['train_cfg.max_epochs=1', 'train_cfg.val_interval=1']
     assert [row['path'] for row in trained['inputs']] == [
         'convert/images of train', 'convert/images of val', 'convert/train.json', 'convert/val.json']
-    for command in (detect, crop, synth, classify, report):
+
+
+@pytest.mark.mm
+def test_the_stages_write_what_the_table_of_stages_says(work, commands):
+    space = Workspace(work)
+    assert {name: [str(path.relative_to(work)) for path in space.results(name)] for name in STAGES} == dict(
+        convert=['convert/summary.json'], detect=['detect/metrics.json'], crop=['crop/summary.json'],
+        synth=['synth/gan/metrics.json'], classify=['classify/table.json'], report=['report/index.html'])
+    assert {name: strangers(space.folder(name, 'gan'), name) for name in STAGES} == {name: [] for name in STAGES}
+    assert {path.name for path in work.iterdir() if path.name[0] != '.'} <= {*STAGES, *BESIDE}
+
+
+@pytest.mark.mm
+def test_the_stages_are_up_to_date(work, commands):
+    manifests = {path: path.read_bytes() for path in work.glob('**/manifest.json')}
+    assert len(manifests) >= 12
+    for command in commands:
         done = python(*command)
         assert done.returncode == 0 and 'up to date' in done.stdout, done.stdout + done.stderr
         assert 'it/s' not in done.stderr
@@ -176,10 +203,8 @@ def test_the_stages_run_and_then_are_up_to_date(work):
 
 
 @pytest.mark.mm
-def test_results_of_other_crops_do_not_go_together(work, tmp_path):
+def test_results_of_other_crops_do_not_go_together(work, commands, tmp_path):
     """After another crop, classify refuses the generator's images of the earlier one, and report the earlier table."""
-    if not (work / 'report').exists():
-        pytest.skip('needs the stages of the test above')
     copy = tmp_path / 'toy-dogs'
     shutil.copytree(work, copy, symlinks=True, ignore=shutil.ignore_patterns(manifest.LOGS))
     crop = ['pipelines.crop', '--coco', copy / 'convert', '--detections', copy / 'detect/detections.json', '--out',
@@ -195,9 +220,7 @@ def test_results_of_other_crops_do_not_go_together(work, tmp_path):
 
 
 @pytest.mark.mm
-def test_the_test_split_stays_shut_when_it_is_told_to(work, tmp_path):
-    if not (work / 'models/classify').exists():
-        pytest.skip('needs the stages of the test above')
+def test_the_test_split_stays_shut_when_it_is_told_to(work, commands, tmp_path):
     before = (work / 'test_reads.json').read_bytes()
     done = python('pipelines.classify', '--data', work, '--out', tmp_path / 'classify', '--rows', 'resnet18_64px@full',
                   'resnet18_64px@square', '--seeds', '0', '1', '--test', 'no', '--models', work / 'models/classify',
@@ -209,9 +232,7 @@ def test_the_test_split_stays_shut_when_it_is_told_to(work, tmp_path):
 
 
 @pytest.mark.mm
-def test_readings_of_test_outlive_their_ledger_and_make_a_table_old(work, tmp_path):
-    if not (work / 'report').exists():
-        pytest.skip('needs the stages of the test above')
+def test_readings_of_test_outlive_their_ledger_and_make_a_table_old(work, commands, tmp_path):
     copy = tmp_path / 'toy-dogs'
     shutil.copytree(work, copy, symlinks=True, ignore=shutil.ignore_patterns(manifest.LOGS))
     (copy / 'test_reads.json').unlink()
@@ -238,10 +259,8 @@ def test_readings_of_test_outlive_their_ledger_and_make_a_table_old(work, tmp_pa
 
 
 @pytest.mark.mm
-def test_a_config_that_is_edited_while_it_trains_does_not_predict(work, tmp_path, monkeypatch):
+def test_a_config_that_is_edited_while_it_trains_does_not_predict(work, commands, tmp_path, monkeypatch):
     """val.json is of the network as trained; test is not read until the run is made again with the edit."""
-    if not (work / 'crop').exists():
-        pytest.skip('needs the stages of the test above')
     from pipelines.openmm.engine import training
 
     text = f"_base_ = '{CONFIGS}/classify/resnet18_64px.py'\ntrain_cfg = dict(max_epochs=1)\n"
@@ -288,8 +307,6 @@ def test_predictions_are_those_of_the_training(work):
 
 @pytest.mark.mm
 def test_a_test_image_in_a_training_list_stops_classify(work, tmp_path):
-    if not (work / 'crop').exists():
-        pytest.skip('needs the stages of the test above')
     rows = lineage.read_list(work / 'crop/full_test.json')[1]
     classes, train = lineage.read_list(work / 'crop/full_train.json')
     copy = tmp_path / 'toy-dogs'

@@ -14,7 +14,7 @@ class Stage:
         module: that runs it: ``python -m MODULE``.
         needs: stages whose results it reads.
         result: the file in its folder that says that it has run.
-        writes: what else is in its folder, with what each file is; ``*`` stands for a name.
+        writes: what else is in its folder, with what each file is; ``*`` stands for a name, ``{a,b}`` for both.
         trains: it leaves trainings in ``models/<name>/``.
         several: it has a folder of its own for every recipe: ``<name>/<recipe>/``.
     """
@@ -30,18 +30,26 @@ class Stage:
 STAGES = {stage.name: stage for stage in (
     Stage('convert', 'data_converters.convert', (), 'summary.json', (
         ('{train,val,test}.json', 'COCO instances'), ('images', 'a link to the images'),
-        ('quarantine.json', 'damaged images, left out'))),
+        ('splits.csv', 'the split of every image'), ('quarantine.json', 'damaged images, left out'),
+        ('duplicates.json', 'images that are there twice'), ('summary.txt', 'the summary as text'))),
     Stage('detect', 'pipelines.detect', ('convert',), 'metrics.json', (
         ('detections.json', 'COCO results of all images'), ('detections_{train,val,test}.json', 'by split'),
         ('sheet_{best,worst}.jpg', 'pictures')), trains=True),
     Stage('crop', 'pipelines.crop', ('convert', 'detect'), 'summary.json', (
-        ('*_{train,val,test}.json', 'lists of a kind of crop, with lineage'), ('*', 'the crops of a kind'))),
+        ('*_{train,val,test}.json', 'lists of a kind of crop, with lineage'), ('*', 'the crops of a kind'),
+        ('quarantine.json', 'damaged images, left out'))),
     Stage('synth', 'pipelines.synth', ('crop',), 'metrics.json', (
-        ('train.json', 'list of the synthetic images, with lineage'), ('images/*/*', 'class/seed'),
+        ('train.json', 'list of the synthetic images, with lineage'), ('images/*/*.*', 'class/seed'),
         ('grid_{real,synthetic}.jpg', 'pictures')), trains=True, several=True),
     Stage('classify', 'pipelines.classify', ('crop', 'synth'), 'table.json', (
-        ('table.txt', 'the table as text'), ('predictions/*', 'of each run on test')), trains=True),
+        ('table.txt', 'the table as text'), ('predictions/*-seed*.json', 'of each run')), trains=True),
     Stage('report', 'pipelines.report', ('convert', 'detect', 'crop', 'synth', 'classify'), 'index.html'))}
+
+# What else there is in a WORK/DATASET folder.
+BESIDE = {
+    'raw': 'of the toys, drawn in the official layout', 'check': 'that the configs were checked against the data',
+    'models': 'what trainings left: STAGE/NAME, and predictions on test: tested/RUN',
+    'tries': 'trainings by tools/train.py, which no table shows', 'test_reads.json': 'every reading of the test split'}
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,10 @@ class Workspace:
     def tried(self, stage: str, name: str) -> Path:
         """Of a training by tools/train.py, which no table shows."""
         return self.root / 'tries' / stage / name
+
+    def results(self, stage: str) -> list[Path]:
+        """The files that say that a stage has run: one, or one for each recipe."""
+        return sorted(self.folder(stage).glob('*/' * STAGES[stage].several + STAGES[stage].result))
 
     def data(self, stage: str) -> Path:
         """What the file names in a stage's configs are relative to (their ``data_root``)."""

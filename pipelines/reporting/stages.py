@@ -10,7 +10,7 @@ def _result(name: str, options: str, keys: tuple[str, ...], **more: tuple) -> Re
         options: that name the folders a stage reads.
     """
     stage = workspace.STAGES[name]
-    files = (f'{name}/{stage.result}', *([f'{name}/*/{stage.result}'] if stage.several else []))
+    files = (f'{name}/{stage.result}', *([f'{name}/*/{stage.result}'] if stage.several else []))  # or of one recipe
     return Result(name, files, keys, stage.module, f'python -m {stage.module} {options} --out {{folder}}', **more)
 
 
