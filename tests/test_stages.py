@@ -289,11 +289,9 @@ def test_a_config_that_is_edited_while_it_trains_does_not_predict(work, commands
 
 
 @pytest.mark.mm
-def test_predictions_are_those_of_the_training(work):
+def test_predictions_are_those_of_the_training(work, commands):
     """Read on val with the saved weights, a classifier has the top-1 that its training logged for that epoch."""
     run = Run(work, Row.parse('resnet18_64px@square'), 1, work / 'models/classify')
-    if not run.folder.exists():
-        pytest.skip('needs the stages of the test above')
     from pipelines.openmm.classify import classification
     scores = classification.predict(run.load(), run.folder / 'model.pth', work / 'crop/square_val.json', 'val')
     labels = [row['gt_label'] for row in lineage.read_list(work / 'crop/square_val.json')[1]]

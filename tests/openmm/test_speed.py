@@ -202,31 +202,6 @@ def check_option(name: str, stage: str, trained: Callable[..., Trained], toleran
 
 
 @pytest.mark.mm
-@pytest.mark.parametrize(('kind', 'settings'), [
-    ('SGD', dict(lr=0.1, momentum=0.9, weight_decay=1e-4)),
-    ('SGD', dict(lr=0.1, momentum=0.9, weight_decay=1e-4, nesterov=True)),
-    ('Adam', dict(lr=1e-2, betas=(0., 0.999))), ('AdamW', dict(lr=1e-2, weight_decay=0.05))])
-@pytest.mark.parametrize('memory_format', [torch.contiguous_format, LAST])
-def test_a_fused_step_is_the_plain_one(kind, settings, memory_format):
-    """With clipping and accumulation, as mmengine's wrapper does them."""
-    from mmengine.optim import build_optim_wrapper
-    torch.manual_seed(0)
-    first = nn.Sequential(nn.Conv2d(3, 16, 3, bias=False), nn.BatchNorm2d(16), nn.ReLU(), nn.Flatten(),
-                          nn.Linear(16 * 36, 4))
-    networks = first.to(memory_format=memory_format), copy.deepcopy(first)
-    for network, one_kernel in zip(networks, (False, True)):
-        wrapper = build_optim_wrapper(network, dict(
-            type='OptimWrapper', accumulative_counts=2, clip_grad=dict(max_norm=0.1),
-            optimizer=dict(type=kind, fused=one_kernel, foreach=False, **settings)))
-        wrapper.initialize_count_status(network, 0, 10)
-        images = torch.randn(10, 4, 3, 8, 8, generator=torch.Generator().manual_seed(1))
-        for batch in images:
-            wrapper.update_params(nn.functional.cross_entropy(network(batch), torch.arange(4)))
-    plain, found = (torch.cat([value.flatten() for value in network.parameters()]) for network in networks)
-    torch.testing.assert_close(found, plain, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.mm
 @pytest.mark.parametrize(('stage', 'shapes'), [('classify', 2), ('detect', 1)])  # the last batch of an epoch is smaller
 def test_a_compiled_backbone_trains_as_it_did(stage, shapes, trained, monkeypatch):
     """Capture, its guards and the joint backward graph; the code for them is `test_speed_applied`'s."""

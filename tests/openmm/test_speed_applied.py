@@ -85,3 +85,28 @@ def test_inductor_gives_the_same():
     torch.testing.assert_close(compiled, plain, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(torch.autograd.grad(compiled.square().sum(), images)[0], gradient, rtol=1e-5, atol=1e-5)
     assert list(network.state_dict()) == names and torch._dynamo.utils.counters['frames']['ok'] == 1
+
+
+@pytest.mark.mm
+@pytest.mark.parametrize(('kind', 'settings'), [
+    ('SGD', dict(lr=0.1, momentum=0.9, weight_decay=1e-4)),
+    ('SGD', dict(lr=0.1, momentum=0.9, weight_decay=1e-4, nesterov=True)),
+    ('Adam', dict(lr=1e-2, betas=(0., 0.999))), ('AdamW', dict(lr=1e-2, weight_decay=0.05))])
+@pytest.mark.parametrize('memory_format', [torch.contiguous_format, torch.channels_last])
+def test_a_fused_step_is_the_plain_one(kind, settings, memory_format):
+    """With clipping and accumulation, as mmengine's wrapper does them."""
+    from mmengine.optim import build_optim_wrapper
+    torch.manual_seed(0)
+    first = nn.Sequential(nn.Conv2d(3, 16, 3, bias=False), nn.BatchNorm2d(16), nn.ReLU(), nn.Flatten(),
+                          nn.Linear(16 * 36, 4))
+    networks = first.to(memory_format=memory_format), copy.deepcopy(first)
+    for network, one_kernel in zip(networks, (False, True)):
+        wrapper = build_optim_wrapper(network, dict(
+            type='OptimWrapper', accumulative_counts=2, clip_grad=dict(max_norm=0.1),
+            optimizer=dict(type=kind, fused=one_kernel, foreach=False, **settings)))
+        wrapper.initialize_count_status(network, 0, 10)
+        images = torch.randn(10, 4, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+        for batch in images:
+            wrapper.update_params(nn.functional.cross_entropy(network(batch), torch.arange(4)))
+    plain, found = (torch.cat([value.flatten() for value in network.parameters()]) for network in networks)
+    torch.testing.assert_close(found, plain, rtol=1e-4, atol=1e-5)
