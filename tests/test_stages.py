@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pipelines import runs
-from pipelines.core import coco, detections, json_files, lineage, manifest
+from pipelines.core import coco, json_files, lineage, manifest
 from pipelines.core.errors import InputError
 from pipelines.core.rows import Row
 from pipelines.core.workspace import BESIDE, STAGES, Workspace
@@ -74,49 +74,6 @@ def test_a_full_disk_is_one_line_and_costs_nothing(toy_dogs_coco, tmp_path):
     assert 'File too large' in done.stderr and 'remedy: free space' in done.stderr and 'Traceback' not in done.stderr
     assert before == {path: path.read_bytes() for path in (tmp_path / 'crop').rglob('*') if path.is_file()}
     assert python('pipelines.crop', *arguments, '--size', '512').returncode == 0
-
-
-def test_measure_counts_by_hand(toy_dogs_coco):
-    """The annotated boxes as detections, but for one image without and one whose box is moved away."""
-    splits = coco.read_splits(toy_dogs_coco)
-    test = splits['test']
-    none, moved, *_ = sorted(test.images)
-    results = [dict(image_id=i, category_id=1, bbox=rows[0]['bbox'], score=0.9)
-               for i, rows in test.annotations.items() if i != none]
-    for row in results:
-        if row['image_id'] == moved:
-            row['bbox'] = [0, 0, 3, 3]
-    measured = detections.measure(dict(test=test), results, class_agnostic=True)['test']
-    assert measured['images'] == 12 and measured['no_detection'] == 1
-    assert measured['localisation_accuracy'] == round(10 / 12, 4)
-    boxes = sum(map(len, test.annotations.values()))
-    assert measured['coco']['AR_1'] == pytest.approx(10 / boxes, abs=1e-3)
-
-
-@pytest.mark.mm
-def test_faster_rcnn_r101_trains_one_iteration(work, tmp_path):
-    """The full profile's detector: forward, backward, step, validation, checkpoint, boxes."""
-    config = CONFIGS / 'detect/faster-rcnn_r101_fpn.py'
-    small = ['model.backbone.init_cfg=None', 'train_cfg.max_epochs=1', 'train_dataloader.dataset.indices=2',
-             'val_dataloader.dataset.indices=1', 'train_dataloader.num_workers=0', 'val_dataloader.num_workers=0',
-             'train_dataloader.persistent_workers=False', 'val_dataloader.persistent_workers=False',
-             'train_dataloader.dataset.pipeline.2.scale=(320,320)', 'val_dataloader.dataset.pipeline.1.scale=(320,320)']
-    from pipelines.openmm.engine import config as mm
-    from pipelines.openmm.engine import training
-    from pipelines.openmm.weights import loading as weights
-    cfg = mm.load(config, data_root=work / 'convert', num_classes=3, options=small)
-    before = {name: value.clone() for name, value in _model(cfg).state_dict().items()}
-    chosen = training.train(cfg, tmp_path, seed=0)
-    after = weights.load(tmp_path / 'model.pth')
-    assert chosen['best_epoch'] == 1
-    assert before.keys() == after.keys() and 'backbone.layer3.22.conv3.weight' in after  # 101 layers
-    rows = [json.loads(line) for line in (tmp_path / 'metrics.jsonl').read_text().splitlines()]
-    assert 'val/detect/AP' in rows[-1]
-
-
-def _model(cfg):
-    from mmengine.registry import MODELS
-    return MODELS.build(cfg.model)
 
 
 @pytest.fixture(scope='module')
