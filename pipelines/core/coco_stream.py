@@ -153,8 +153,8 @@ def file_names(folder: Path) -> list[str]:
     """
     found: list[str] = []
     for split in SPLITS:
-        with _items(folder / f'{split}.json', 'images.item.file_name', 'a COCO file', _AGAIN) as names:
-            found += (name for name in names if isinstance(name, str))
+        found += (value for part, depth, key, event, value in _events(folder / f'{split}.json')
+                  if (part, depth, key, event) == ('images', 3, 'file_name', 'string'))
     return found
 
 
@@ -164,11 +164,23 @@ def has_boxes(folder: Path) -> bool:
     Raises:
         InputError: a file that is no COCO file.
     """
-    for split in SPLITS:
-        with _items(folder / f'{split}.json', 'annotations.item', 'a COCO file', _AGAIN) as rows:
-            if next(rows, None) is not None:
-                return True
-    return False
+    return any(part == 'annotations' and depth == 3 and event == 'start_map' for split in SPLITS
+               for part, depth, _, event, _ in _events(folder / f'{split}.json'))
+
+
+def _events(path: Path) -> Iterator[tuple[str, int, str, str, Any]]:
+    """Of a COCO file whose shape is not checked yet: the name of the outermost part, how many lists and objects are
+    open, the last name, the event and its value. ijson's items would need memory by the square of that depth."""
+    import ijson
+
+    part, depth, key = '', 0, ''
+    with _opened(path, 'a COCO file', _AGAIN) as stream:
+        for event, value in ijson.basic_parse(stream, use_float=True):
+            if event == 'map_key':
+                key = value
+                part = value if depth == 1 else part
+            depth += event.startswith('start') - event.startswith('end')
+            yield part, depth, key, event, value
 
 
 def annotated(folder: Path) -> Iterator[tuple[str, dict[str, Any], list[dict[str, Any]]]]:
