@@ -19,6 +19,9 @@ from pipelines.openmm.weights.table import TABLE
 CONFIGS = Path(__file__).resolve().parents[2] / 'mm_configs'
 
 
+_OWN_STATE = weights.state  # which the test below replaces
+
+
 def leaves() -> dict[str, Path]:
     """By the names it asks for, one leaf."""
     found = {}
@@ -50,7 +53,7 @@ def state(name: str) -> dict[str, Tensor]:
     if name == 'mobilenet_v2_imagenet1k':  # what it holds is what this one becomes
         name = 'mobilenet_v2_torchvision'
     if TABLE[name].package:
-        return weights.state(name)
+        return _OWN_STATE(name)
     with torch.device('cpu' if name.startswith('biggan') else 'meta'):  # spectral norm computes as it is built
         content = source(name).state_dict()
     if not TABLE[name].conversion:
