@@ -17,7 +17,8 @@ settings.load_profile('repeatable')
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Tests compare values to the last bits of a CPU; only `-m gpu` sees a GPU."""
+    """Tests compare values to the last bits of a CPU, which its threads decide; only `-m gpu` sees a GPU."""
+    os.environ['OMP_NUM_THREADS'] = '1'
     if config.option.markexpr != 'gpu':
         os.environ['CUDA_VISIBLE_DEVICES'] = ''
 

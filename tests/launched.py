@@ -30,7 +30,8 @@ def config(folder: Path, stage: str, text: str) -> Path:
 
 def start(script: str, path: Path, processes: int, *arguments: str | Path, **variables: str | int) -> subprocess.Popen:
     return subprocess.Popen(
-        list(map(str, [ROOT / 'tools' / script, path, processes, '--dataset', 'toy-dogs', *arguments])), text=True,
+        list(map(str, [ROOT / 'tools' / script, f'{path}@square' if 'classify' in path.parts else path, processes,
+                       '--dataset', 'toy-dogs', *arguments])), text=True,
         cwd=path.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env={**os.environ, 'VIRTUAL_ENV': sys.prefix, 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': '',
              **{name: str(value) for name, value in variables.items()}})

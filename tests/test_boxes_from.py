@@ -197,7 +197,8 @@ def test_another_runs_detector_gives_the_boxes_that_it_gives_there(convert, toy_
     """Applied to the very images that it was trained with it says the same; applied to birds it is marked."""
     config = tmp_path / f'{recipe}.py'
     config.write_text(f"_base_ = '{ROOT}/mm_configs/detect/faster-rcnn_r18_fpn.py'\n" + (
-        PER_CLASS[PER_CLASS.index('class_agnostic'):] if recipe == 'per-class' else ''))
+        PER_CLASS[PER_CLASS.index('class_agnostic'):] if recipe == 'per-class' else
+        'train_dataloader = dict(batch_size=3)\n'))
     assert run(convert, '--config', config, '--cfg-options', 'train_cfg.max_epochs=1', 'train_cfg.val_interval=1') == 0
     own = json.loads((convert.parent / 'detect/detections.json').read_text())
     assert own and {row.get('source', 'det') for row in own} == {'det'}

@@ -204,7 +204,7 @@ def test_two_processes_train_and_are_tested(work):
     options = ['--work', work, '--cfg-options', 'train_cfg.max_epochs=1', 'train_cfg.val_interval=1',
                'train_dataloader.batch_size=4', 'default_hooks.logger.interval=1']
     end(start('dist_train.sh', path, 2, *options))
-    out = work / 'toy-dogs/tries/classify/resnet18_64px@full-seed0'
+    out = work / 'toy-dogs/tries/classify/resnet18_64px@square-seed0'
     assert [row['step'] for row in rows(out)] == [1, 2, 3, 3]
     again = start('dist_train.sh', path, 2, *options[:-1])
     assert 'remedy: choose another --out, or remove that folder' in again.communicate()[1] and again.returncode == 2
