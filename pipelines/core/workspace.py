@@ -17,6 +17,7 @@ class Stage:
         writes: what else is in its folder, with what each file is; ``*`` stands for a name, ``{a,b}`` for both.
         trains: it leaves trainings in ``models/<name>/``.
         several: it has a folder of its own for every recipe: ``<name>/<recipe>/``.
+        asked: it runs only where it is asked for, ``make <name>``; ``make report`` shows what is there of it.
     """
     name: str
     module: str
@@ -25,6 +26,7 @@ class Stage:
     writes: tuple[tuple[str, str], ...] = ()
     trains: bool = False
     several: bool = False
+    asked: bool = False
 
 
 STAGES = {stage.name: stage for stage in (
