@@ -159,6 +159,12 @@ def parts(finding: InputError) -> tuple[str, str, str, str]:
     (CLASSIFY, "model = dict(backbone=dict(\n    init_cfg=dict(type='Pretrained', checkpoint='torchvision://x')))",
      'bad.py:3, model.backbone.init_cfg.checkpoint', 'weights://NAME, whose checksum is known', 'torchvision://x',
      'add the file to the table, pipelines/openmm/weights/table.py'),
+    (CLASSIFY, "model = dict(type='AdversarialClassifier', attack=dict(stpes=3))",
+     'bad.py:2, model.attack.stpes', 'an argument of model.attack', 'stpes', 'write steps'),
+    (CLASSIFY, "model = dict(type='AdversarialClassifier', attack=dict(eps=8))",
+     'bad.py:2, model.attack', 'at least 0, as 8/255 (Linf: at most 1)', '8', 'correct it'),
+    (CLASSIFY, "model = dict(type='AdversarialClassifier', attack=dict(p=2))",
+     'bad.py:2, model.attack', 'a share from 0 to 1', '2', 'correct it'),
 ])
 def test_a_fault_is_found_where_it_is(base, lines, where, expected, found, remedy, child, toy_dogs_coco):
     given = findings(child(base, lines), toy_dogs_coco)

@@ -95,6 +95,7 @@ def _typeless() -> dict[str, frozenset[str]]:
     from mmengine.runner import LogProcessor, set_random_seed
     from torch.utils.data import DataLoader
 
+    from pipelines.openmm.attacks import Attack
     from pipelines.openmm.engine import speed
 
     def of(built: Any) -> frozenset[str]:
@@ -107,6 +108,7 @@ def _typeless() -> dict[str, frozenset[str]]:
             'optim_wrapper': of(OptimWrapper) | CONSUMED['optim_wrapper'],
             'log_processor': of(LogProcessor), 'randomness': of(set_random_seed),
             'speed': of(speed.apply) - {'network'},
+            'model.attack': of(Attack) | {'p'}, 'model.val_attack': of(Attack),  # AdversarialClassifier
             'auto_scale_lr': frozenset({'enable', 'base_batch_size'}),
             'val_cfg': frozenset({'fp16'}), 'test_cfg': frozenset({'fp16'}),  # ValLoop, TestLoop
             'env_cfg': frozenset({'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'}),  # Runner.setup_env
