@@ -24,7 +24,8 @@ CONSUMED = {
 # Where the libraries look a `type` up first; then in their other registries.
 PREFERRED = dict(model=('MODELS', 'TASK_UTILS', 'WEIGHT_INITIALIZERS'), dataloader=('DATASETS', 'DATA_SAMPLERS'),
                  pipeline=('TRANSFORMS',), optim_wrapper=('OPTIM_WRAPPERS', 'OPTIMIZERS'),
-                 param_scheduler=('PARAM_SCHEDULERS',), evaluator=('METRICS',), hooks=('HOOKS',))
+                 param_scheduler=('PARAM_SCHEDULERS',), evaluator=('METRICS',), hooks=('HOOKS',),
+                 sampling=('GENERATORS',))
 
 
 @functools.cache
@@ -69,7 +70,8 @@ def _hands_on(function: Any, name: str) -> bool:
 @functools.cache
 def _registries(scope: str) -> dict[str, Any]:
     from mmengine.registry import Registry
-    modules = [vars(importlib.import_module(f'{name}.registry')) for name in ('mmengine', scope)]
+    ours = ['pipelines.openmm.synth.generators'] if scope == 'mmagic' else []
+    modules = [vars(importlib.import_module(name)) for name in ('mmengine.registry', f'{scope}.registry', *ours)]
     return {name: value for module in modules for name, value in module.items() if isinstance(value, Registry)}
 
 
