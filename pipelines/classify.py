@@ -9,7 +9,9 @@ A row of the table is RECIPE@IMAGES: a config of mm_configs/classify (or the pat
     +GENERATOR          synthetic images of that result of synth in training, as many as real ones; -xNN: NN % as many
 
 The first row is the one that the others are compared with; each is compared with the row that it is a change of, too.
-Each is trained once per seed on train, its epoch chosen on val, and read on the official test (not with --test no):
+Each is trained once per seed on train, its epoch chosen on val, and read on the official test (not with --test no).
+A recipe that starts from another row's model (model://ROW) has that row trained first, with the same seed; a recipe
+with pretraining = True is only such a start. Neither need be named here, and rows that are not have no line:
 
     models/classify/<row>-seed<k>/   model.pth, config.py, metrics.jsonl, val.json, logs/ (TensorBoard, checkpoints)
     --out                            table.json, table.txt, predictions/<row>-seed<k>{,-val}.json
@@ -29,7 +31,7 @@ from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
 
-from pipelines import runs
+from pipelines import runs, trainings
 from pipelines.core import comparison, json_files, ledger, lineage, manifest, rows, tables
 from pipelines.core.errors import InputError, command
 from pipelines.core.workspace import Workspace
@@ -63,14 +65,20 @@ def classify(data: Path, out: Path, models: Path, *, table_rows: list[rows.Row],
         if (count := len(lineage.read_list(path)[1])) < 2:
             raise InputError(path, expected=f'at least 2 {split} images, for an interval', found=str(count),
                              remedy=f'add {split} images to the dataset')
-    todo = [runs.Run(data, row, seed, models, tuple(options)) for row in table_rows for seed in seeds]
-    manifest.check_chain(data, *sorted({name.rpartition('/')[0] for row in table_rows for name in row.images.lists()}))
-    for images in {row.images for row in table_rows}:
+    wanted = [runs.Run(data, row, seed, models, tuple(options)) for row in table_rows for seed in seeds]
+    todo, every = [run for run in wanted if not run.pretrains], trainings.with_ancestors(wanted)
+    if not todo:
+        raise InputError('--rows', expected='a row that classifies', remedy='add one that starts from it (model://ROW)',
+                         found=f'{table_rows[0].name}, which is only a start for others')
+    manifest.check_chain(data, *sorted({name.rpartition('/')[0] for run in every for name in run.row.images.lists()}))
+    for images in {run.row.images for run in every}:
         manifest.check_outputs(data / 'crop', images.kind)
         if images.generator:
             manifest.check_outputs(data / 'synth' / images.generator, 'images')
-    runs.do_all(todo, jobs, tested=tested)
+    trainings.do_all(wanted, jobs, tested=tested)
+    table_rows = list(dict.fromkeys(run.row for run in todo))
     entries = [entry(row, table_rows) for row in table_rows]
+    starts = [entry(row) for row in dict.fromkeys(run.row for run in every) if row not in table_rows]
     used = _enter(data, entries, todo) if tested else None
 
     @manifest.reading({result.folder: result.parameters for run in todo
@@ -82,13 +90,14 @@ def classify(data: Path, out: Path, models: Path, *, table_rows: list[rows.Row],
             results[split].setdefault(run.row.name, {})[run.seed] = comparison.read(by_run(run))
             shutil.copyfile(by_run(run), folder / 'predictions' / f'{run.name}{"" if split == "test" else "-val"}.json')
         counts = dict(family=used.comparisons, reads=used.reads) if used else {}
-        table = comparison.tabulate(entries, results.get('test'), results['val'], **counts)
+        table = comparison.tabulate(entries, results.get('test'), results['val'], starts=starts, **counts)
         json_files.write(folder / 'table.json', table)
         (folder / 'table.txt').write_text(tables.as_text(table) + '\n')
 
     files = dict(val=lambda run: run.folder / 'val.json',
                  **(dict(test=lambda run: run.tested / 'test.json') if tested else {}))
-    parameters = dict(rows=[row.name for row in table_rows], seeds=seeds, titles=[row.title for row in entries],
+    parameters = dict(rows=[row.name for row in table_rows], starts=[row.name for row in starts], seeds=seeds,
+                      titles=[row.title for row in entries],
                       configs=[row.config for row in entries], parents=[row.parents for row in entries],
                       **(dict(comparisons=used.comparisons, test_reads=used.reads) if used else dict(test='no')))
     inputs = {f'models/{path.parent.parent.name}/{run.name}/{path.name}': path for run in todo

@@ -4,23 +4,21 @@
     models/tested/<row>-seed<k>/     test.json
 
 Training depends on what it may see: the lists and images of train and val. The test split is a result of its own, so
-other test images do not train anything again.
+other test images do not train anything again. A run may start from another row's of the same seed (``model://``):
+that one is trained first, and its weights are inputs. A recipe with ``pretraining = True`` is only a start for others:
+it leaves a model and curves, and no predictions.
 """
 from __future__ import annotations
 
 import copy
 import functools
 import json
-import multiprocessing
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.core import fingerprint, ledger, lineage, machine, manifest, seconds
+from pipelines.core import fingerprint, ledger, lineage, manifest, seconds
 from pipelines.core.coco import SPLITS
 from pipelines.core.errors import InputError
 from pipelines.core.rows import Row
@@ -63,6 +61,29 @@ class Run:
         name = 'tested' if self.models.name == 'classify' else f'{self.models.name}-tested'  # each --models its own
         return self.models.parent / name / self.name
 
+    @property
+    def pretrains(self) -> bool:
+        """Whether it is only a start for others."""
+        return config_files.is_pretraining(self.row.config)
+
+    def parents(self) -> dict[str, Run]:
+        """The runs that this one starts from, by the names that its config gives them.
+
+        Raises:
+            InputError: it names a row that there cannot be; the error names the line.
+        """
+        from pipelines.openmm.weights import parents
+        return {parent.name: replace(self, row=parent.row) for parent in parents.of(self.row, self.options)}
+
+    def ancestors(self) -> list[Run]:
+        """All runs that have to be trained before this one, in an order in which they can be.
+
+        Raises:
+            InputError: as `parents`, or a row that starts from itself by way of others.
+        """
+        from pipelines.openmm.weights import parents
+        return [replace(self, row=row) for row in parents.ancestors(self.row, self.options)]
+
     def parameters(self) -> dict:
         return dict(config_files.parameters(self.row.config, self.options), images=str(self.row.images), seed=self.seed)
 
@@ -79,7 +100,7 @@ class Run:
 
     def lists(self) -> dict[str, list[str]]:
         """By split, the lists that its images are in, relative to `work`."""
-        return {split: self.row.images.lists([split]) for split in SPLITS}
+        return {split: self.row.images.lists([split]) for split in (SPLITS if not self.pretrains else ('train', 'val'))}
 
     def inputs(self, *splits: str) -> dict[str, Path]:
         """The lists of these splits, which hold the SHA-256 of every image in them.
@@ -96,8 +117,10 @@ class Run:
 
     def training(self) -> Result:
         from pipelines.openmm.weights import loading as weights
+        started = {f'models/{self.models.name}/{parent.name}/{file}': parent.folder / file
+                   for parent in self.parents().values() for file in ('model.pth', 'config.py')}
         return Result(self.folder, f'classify: {self.name}', self.parameters(),
-                      {**weights.check(self.row.config, self.options), **self.inputs('train', 'val')})
+                      {**weights.check(self.row.config, self.options), **self.inputs('train', 'val'), **started})
 
     def read(self, test: str) -> ledger.Read:
         """For the ledger: that the trained run was read on a test split (its digest)."""
@@ -107,6 +130,11 @@ class Run:
         return Result(self.tested, f'classify: {self.name} on test', dict(row=self.row.name, seed=self.seed),
                       {**self.inputs('test'), 'model.pth': self.folder / 'model.pth',
                        'config.py': self.folder / 'config.py'})
+
+    def is_current(self, *, tested: bool) -> bool:
+        """Whether it is trained, and with ``tested`` read on test, from what lies there now; so are those before it."""
+        return all(parent.is_current(tested=False) for parent in self.parents().values()) \
+            and self.training().is_current() and (not tested or self.testing().is_current())
 
 
 @dataclass(frozen=True)
@@ -135,9 +163,11 @@ def train(run: Run) -> None:
         cfg = run.load()
         splits = as_built.check(cfg, run.lists())
         as_trained = copy.deepcopy(cfg)  # not read again: the file may be edited while it trains
-        chosen = training.train(cfg, folder, seed=run.seed, title=f'[classify] {run.name}')
-        _predict(run, as_trained, 'val', folder / 'model.pth', folder, best_epoch=chosen.get('best_epoch'),
-                 train_images=splits['train'].images)
+        chosen = training.train(cfg, folder, seed=run.seed, title=f'[classify] {run.name}',
+                                parents={name: parent.folder / 'model.pth' for name, parent in run.parents().items()})
+        if not run.pretrains:
+            _predict(run, as_trained, 'val', folder / 'model.pth', folder, best_epoch=chosen.get('best_epoch'),
+                     train_images=splits['train'].images)
 
     result.produce(build, resume=True)
 
@@ -185,90 +215,3 @@ def _predict(run: Run, cfg: Config, split: str, model: Path, folder: Path, **mor
     (folder / f'{split}.json').write_text(json.dumps(dict(
         classes=classes, image_id=[row['image_id'] for row in rows], label=[row['gt_label'] for row in rows],
         scores=[[float(f'{value:.5g}') for value in row] for row in scores], **more)))
-
-
-def _do(run: Run, tested: bool) -> None:
-    train(run)
-    if tested:
-        test(run)
-
-
-def _start_worker(devices: multiprocessing.Queue, parent: int) -> None:
-    """Give a worker process its device: a GPU, or a CPU thread and a line of the terminal."""
-    machine.die_with_parent(parent)
-    line, gpu = devices.get()
-    if gpu is not None:
-        os.environ['CUDA_VISIBLE_DEVICES'] = gpu
-    os.environ['TQDM_POSITION'] = str(line + 1)  # below the bar over all runs
-    multiprocessing.set_start_method(None, force=True)  # mmengine warns of another than it sets, as spawn's own
-
-
-def check(runs: Sequence[Run]) -> None:
-    """Before the first training: the recipe of every row is sound, and what it builds reads the row's lists.
-
-    Raises:
-        InputError: everything that is wrong with the recipes, or the first row that reads something else.
-    """
-    from pipelines.openmm.engine import as_built, lint
-    rows = {run.row.name: run for run in runs}.values()
-    if found := [finding for run in rows for finding in lint.findings(
-            run.row.config, data_root=run.work, categories=lint.named(run.rows('test')[0]), images=run.row.images,
-            options=run.options)]:
-        raise lint.FoundError(found)
-    for run in rows:
-        as_built.check(run.load(), run.lists())
-
-
-def do_all(runs: list[Run], jobs: int | None, *, tested: bool = True) -> None:
-    """Train what is not up to date, and read test with it, several runs at a time: one per GPU, else one per CPU.
-
-    Args:
-        runs: in the order in which they start.
-        jobs: at the same time.
-        tested: False: the test split stays shut.
-    Raises:
-        InputError: the first of any run; the others are stopped, and go on in the next call.
-    """
-    outdated = [run for run in runs
-                if not run.training().is_current() or tested and not run.testing().is_current()]
-    if len(outdated) < len(runs):
-        if other := sum(manifest.other_code(run.folder, Path(__file__)) for run in runs if run not in outdated):
-            print(f'[classify] {other} runs were made by other code than this (AGAIN=1 makes them anew)')
-        print(f'[classify] {len(runs) - len(outdated)} of {len(runs)} runs are up to date')
-    if not outdated:
-        return
-    from pipelines.openmm.engine import threads
-    threads.spin_briefly()
-    gpus = devices.gpus()
-    jobs = jobs or len(gpus) or machine.cpus()
-    threads.set_threads(jobs)  # not of how many runs there are left: the threads decide a run's last bits
-    check(outdated)
-    jobs = min(jobs, len(outdated))
-    os.environ['FGIC_JOBS'] = str(jobs)  # they share the CPUs that load images
-    if jobs == 1:
-        for number, run in enumerate(outdated, 1):
-            print(f'[classify] run {number} of {len(outdated)}')
-            _do(run, tested)
-        return
-    _in_processes(outdated, jobs, gpus, tested)
-
-
-def _in_processes(runs: list[Run], jobs: int, gpus: list[str], tested: bool) -> None:
-    from tqdm import tqdm
-    context = multiprocessing.get_context('spawn')
-    devices = context.Queue()
-    for number in range(jobs):
-        devices.put((number, gpus[number % len(gpus)] if gpus else None))
-    pool = ProcessPoolExecutor(jobs, context, _start_worker, (devices, os.getpid()))
-    try:
-        done = as_completed([pool.submit(_do, run, tested) for run in runs])
-        for future in tqdm(done, '[classify] runs', len(runs), unit='run', dynamic_ncols=True):
-            future.result()
-    except BrokenProcessPool:
-        raise InputError('a classifier\'s training', expected='to run to its end', found='its process was killed',
-                         remedy='probably the memory ran out: run it again with JOBS=1 (--jobs 1)') from None
-    finally:
-        workers = list((pool._processes or {}).values())
-        pool.shutdown(wait=False, cancel_futures=True)
-        for worker in workers:  # after the last run they are idle; after an error or Ctrl-C they are not waited for
-            worker.terminate()

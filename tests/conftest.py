@@ -64,6 +64,18 @@ def toy_dogs_coco(toy_dogs_raw: Path) -> Path:
 
 
 @pytest.fixture(scope='session')
+def toy_dogs_work(toy_dogs_coco: Path) -> Path:
+    """WORK/toy-dogs with convert and crop done: full images and crops of at most 64 px by annotated boxes."""
+    from pipelines.crop import crop
+
+    root = toy_dogs_coco.parent / 'work/toy-dogs'
+    root.mkdir(parents=True)
+    (root / 'convert').symlink_to(toy_dogs_coco)
+    crop(root / 'convert', root / 'crop', by_split=dict(train='gt', val='gt', test='gt'), size=64)
+    return root
+
+
+@pytest.fixture(scope='session')
 def toy_birds_coco(toy_birds_raw: Path) -> Path:
     """A convert folder: 7 train, 1 val, 4 test images of each of 3 species."""
     out = toy_birds_raw.parent / 'convert'

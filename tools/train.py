@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.core import coco, files, machine
+from pipelines.core import coco, files, fingerprint, machine
 from pipelines.core.errors import InputError, command
 from pipelines.core.rows import CONFIGS, Images, Row, recipe
 from pipelines.core.workspace import STAGES, Workspace
@@ -55,6 +55,19 @@ class Task:
             return dict(train=['square_train.json'])
         return {split: self.row.images.lists([split]) if self.stage == 'classify' else [f'{split}.json']
                 for split in coco.SPLITS}
+
+    def parents(self, options: list[str]) -> dict[str, Path]:
+        """``model.pth`` of the rows that a classifier starts from, which classify trained with the same seed.
+
+        Raises:
+            InputError: one is not there.
+        """
+        from pipelines.openmm.weights import parents
+        found = {parent.name: self.work.model('classify', f'{parent.row.name}-seed{self.seed}') / 'model.pth'
+                 for parent in parents.of(self.row, options)}
+        for name in found:
+            parents.file(name, found)
+        return found
 
     def load(self, options: list[str]) -> Any:
         from pipelines.openmm.engine import config
@@ -105,8 +118,10 @@ def main(argv: list[str] | None = None) -> None:
     task = task_of(args)
     out = args.out or task.out
     gpus = machine.number('WORLD_SIZE', 1)
+    parents = task.parents(args.cfg_options)
+    started = ''.join(f', from {name} {fingerprint.sha256(path)}' for name, path in sorted(parents.items()))
     made_from = f'{task.row.name} {config_files.digest(task.row.config, args.cfg_options)} seed {args.seed}, ' \
-                f'{gpus} processes\n'
+                f'{gpus} processes{started}\n'
     note = out / 'made-from.txt'
     if note.exists() and note.read_text() != made_from:
         raise InputError(out, expected=f'nothing, or a training of {made_from.strip()}', found=note.read_text().strip(),
@@ -124,7 +139,7 @@ def main(argv: list[str] | None = None) -> None:
         out.mkdir(parents=True, exist_ok=True)
         with files.replacing(note) as stream:
             stream.write(made_from)
-    chosen = training.train(cfg, out, seed=args.seed, title=task.row.name)
+    chosen = training.train(cfg, out, seed=args.seed, title=task.row.name, parents=parents)
     if int(os.environ.get('RANK', 0)) == 0:
         print(f'{out}: ' + (', '.join(f'{name} {value}' for name, value in chosen.items()) or 'trained'))
     training.leave()

@@ -87,7 +87,7 @@ def titles(rows: Sequence[Row]) -> dict[str, str]:
 
 
 def tabulate(rows: Sequence[Row], results: Results | None, val: Results | None = None, *, family: int = 0,
-             reads: int | None = None) -> dict[str, Any]:
+             reads: int | None = None, starts: Sequence[Row] = ()) -> dict[str, Any]:
     """The table of `docs/formats.md` from the runs' predictions.
 
     Args:
@@ -98,6 +98,7 @@ def tabulate(rows: Sequence[Row], results: Results | None, val: Results | None =
         family: comparisons that were ever made on this test split (`pipelines.core.ledger`); those of the table count
             in any case.
         reads: how often the test split was ever read; None where that is not known.
+        starts: that were trained because rows start from them, and are not compared.
     Raises:
         InputError: rows that were read on different images.
         ValueError: neither ``results`` nor ``val``, or a row without a result.
@@ -130,7 +131,8 @@ def tabulate(rows: Sequence[Row], results: Results | None, val: Results | None =
                 test_images=len(first['label']) if split == 'test' else None,
                 val_images=len(held[0]['label']) if held else None, test_reads=reads, family=family, rows=table,
                 comparisons=[one for pair, one in compared.items() if pair not in wanted.reference],
-                missing=list(wanted.missing), changes=_changes(table))
+                missing=list(wanted.missing), changes=_changes(table),
+                starts=[dict(name=row.name, title=row.title, config=row.config) for row in starts])
 
 
 def _read(results: Results, rows: Sequence[Row], split: str) -> tuple[

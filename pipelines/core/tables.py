@@ -106,6 +106,8 @@ def _closing(table: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
     if changes['count']:
         lines.append(f'{changes["better"]} of {changes["count"]} changes helped, each against the row that it is a '
                      'change of')
+    if starts := [row['name'] for row in table.get('starts', ())]:
+        lines.append(f'trained for rows that start from them, and not compared: {", ".join(starts)}')
     lines += [f'{names[row["name"]]}: of {len(row["runs"])} seeds {row["seeds_counted"]} differ in what they predict; '
               'equal ones count once' for row in table['rows'] if row['seeds_counted'] < len(row['runs'])]
     where = 'ever made on this test split' if table['split'] == 'test' else 'of this table'

@@ -83,4 +83,4 @@ def test_what_a_config_asks_for_fits(biggan_package, monkeypatch, path):
         name = cfg.load_from.removeprefix(weights.SCHEME)
         missing, anew = weight_fit.misfits(model.state_dict(), state(name))
         assert missing == [] and all('.fc_' in tensor for tensor in anew)
-        weight_fit.check_normalisation(model, name)
+        weight_fit.check_normalisation(model, cfg.load_from)

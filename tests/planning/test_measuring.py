@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import runs
+from pipelines import runs, trainings
 from pipelines.core import machine, seconds
 from pipelines.core.rows import Row
 from pipelines.crop import crop
@@ -40,7 +40,7 @@ python -m pipelines.classify --data {root} --out {root}/classify --rows resnet18
 
     line = estimate.plan(work, rates, {need: Known.of(record)})[-1]
     run = runs.Run(root, Row.parse('resnet18_64px@square'), 0, root / 'models/classify')
-    runs.do_all([run], 1)
+    trainings.do_all([run], 1)
     spent = seconds.read(run.folder)
     schedule = measured.schedule(record)
     assert spent['counts']['iterations'] == line.iterations == schedule.epochs * 2

@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipelines import runs
+from pipelines import runs, trainings
 from pipelines.core import manifest
 from pipelines.core.errors import InputError
 from pipelines.core.workspace import STAGES
@@ -57,12 +57,12 @@ def _runs(command: Command, *, with_synthetic: bool) -> set[str]:
     data = Path(command.one('--data'))
     models = Path(command.one('--models') or Path(command.one('--out')).absolute().parent / 'models/classify')
     tested, found = command.one('--test') != 'no', set()
-    for row in asked_for.rows(command):
-        for seed in asked_for.seeds(command):
-            run = runs.Run(data, row, seed, models)
-            if not manifest.found(run.folder) or row.images.generator and not with_synthetic:
-                continue
-            with contextlib.suppress(InputError):
-                if run.training().is_current() and (not tested or run.testing().is_current()):
-                    found.add(run.name)
+    wanted = [runs.Run(data, row, seed, models) for row in asked_for.rows(command) for seed in asked_for.seeds(command)]
+    names = {run.name for run in wanted if tested and not run.pretrains}
+    for run in trainings.with_ancestors(wanted):
+        if not manifest.found(run.folder) or run.row.images.generator and not with_synthetic:
+            continue
+        with contextlib.suppress(InputError):
+            if run.is_current(tested=run.name in names):
+                found.add(run.name)
     return found

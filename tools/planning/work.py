@@ -9,6 +9,7 @@ from pathlib import Path
 from pipelines.core import machine
 from pipelines.core.kinds import Kind
 from pipelines.core.rows import Row
+from pipelines.openmm.weights import parents
 from tools.planning import commands as asked_for
 from tools.planning.commands import Command
 from tools.planning.data import Data
@@ -43,11 +44,11 @@ class Work:
 
     @property
     def rows(self) -> list[Row]:
-        """Those whose images there will be."""
+        """Those whose images there will be, and before each those that it starts from."""
         found = asked_for.rows(self.commands['classify']) if 'classify' in self.commands else []
         if found and self.commands['classify'].has('--skip-missing'):
             found = [row for row in found if self.crops or (row.images.kind == 'full' and not row.images.generator)]
-        return found
+        return list(dict.fromkeys(one for row in found for one in (*parents.ancestors(row), row)))
 
     def processes(self, stage: str) -> int:
         """Of the detector's or the generator's training."""
@@ -55,7 +56,7 @@ class Work:
 
     @property
     def jobs(self) -> int:
-        """Classifiers at the same time: as `pipelines.runs.do_all` has it."""
+        """Classifiers at the same time: as `pipelines.trainings.do_all` has it."""
         return int(self.commands['classify'].one('--jobs', '0')) or self.gpus or machine.cpus()
 
     def need(self, stage: str, config: Path, kind: str) -> Need:

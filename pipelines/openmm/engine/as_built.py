@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.core import coco, lineage
 from pipelines.core.errors import InputError
 from pipelines.openmm.engine import config, config_lines
+from pipelines.openmm.engine.config_files import PRETRAINING
 
 if TYPE_CHECKING:
     from mmengine import Config
@@ -93,13 +94,13 @@ def check(cfg: Config, lists: Mapping[str, Sequence[str]]) -> dict[str, Split]:
 
 
 def _is_read(cfg: Config, split: str) -> bool:
-    """Whether a config has a split; a classifier's has all.
+    """Whether a config has a split; a classifier's has all, unless it is only a start for others.
 
     Raises:
         InputError: it has not.
     """
     found = bool(cfg.get(f'{split}_dataloader'))
-    if not found and cfg.default_scope == 'mmpretrain':
+    if not found and cfg.default_scope == 'mmpretrain' and not cfg.get(PRETRAINING):
         raise _refuse(cfg, f'{split}_dataloader', expected=f'a loader of {split}: the table needs it', found='none',
                       remedy='take the line out')
     return found
@@ -282,7 +283,7 @@ def _check_same(cfg: Config, split: str, dataset: Any) -> None:
 
 def _check_apart(read: Mapping[str, Sequence[List]]) -> None:
     """No image of a training list is one of val's or test's, whatever its row says of its split."""
-    others = {row['image_id'] for split in ('val', 'test') for part in read[split]
+    others = {row['image_id'] for split in ('val', 'test') for part in read.get(split, ())
               for row in lineage.read_list(part.file)[1]}
     for part in read['train']:
         lineage.check_training_list(part.file, others)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.core.errors import InputError
 from pipelines.core.rows import FULL, Images
 from pipelines.openmm.engine import config_files, config_lines
-from pipelines.openmm.engine.config_files import COMPARED_WITH
+from pipelines.openmm.engine.config_files import COMPARED_WITH, PRETRAINING
 
 if TYPE_CHECKING:
     from mmengine import Config
@@ -99,7 +99,7 @@ def effective_keys(scope: str) -> set[str]:
 
     from mmengine.runner import Runner
 
-    own = dict(mmdet={'class_agnostic'}, mmpretrain={COMPARED_WITH}, mmagic={'sampling'}).get(scope, set())
+    own = dict(mmdet={'class_agnostic'}, mmpretrain={COMPARED_WITH, PRETRAINING}, mmagic={'sampling'}).get(scope, set())
     runner = {*inspect.signature(Runner).parameters, *RUNNER_READS} - {'cfg'}
     return {*runner, 'data_root', 'custom_imports', 'speed', *own}
 

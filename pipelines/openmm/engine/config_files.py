@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mmengine import Config
 
 COMPARED_WITH = 'compared_with'
+PRETRAINING = 'pretraining'
 GIVEN = ('FGIC_DATA_ROOT', 'FGIC_NUM_CLASSES', 'FGIC_IMAGES')  # environment variables that a stage sets for a config
 _VARIABLE = re.compile(r'\{\{[\'"]?\s*\$(\w+)\s*:')  # as mmengine finds them
 
@@ -94,6 +95,12 @@ def compared_with(path: Path) -> str | None:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], 'id', '') == COMPARED_WITH:
             return ast.literal_eval(node.value)
     return None
+
+
+def is_pretraining(path: Path) -> bool:
+    """Whether a config or its bases say ``pretraining = True``: its rows are only a start for others."""
+    said = any(PRETRAINING in file.read_text(encoding='utf-8') for file in files(path))
+    return said and bool(read(path).get(PRETRAINING))
 
 
 def digest(path: Path, options: Collection[str] | None = None, *, unread: Collection[str] = ()) -> str:

@@ -195,6 +195,7 @@ def precision(setting: Setting) -> Findings:
 def weights(setting: Setting) -> Findings:
     """Weights that are not there, have another checksum, or come from where nothing checks them."""
     from pipelines.openmm.weights import loading as table
+    from pipelines.openmm.weights import parents
     for name in table.named(setting.config):
         try:
             table.resolve(name)
@@ -206,7 +207,7 @@ def weights(setting: Setting) -> Findings:
                 part: error.parts[part] for part in ('expected', 'found', 'remedy')})
     for key, value in walk(setting.cfg._cfg_dict.to_dict()):
         if key.split('.')[-1] in ('checkpoint', 'checkpoint_path', 'pretrained', 'load_from'):
-            if isinstance(value, (str, bool)) and value and not str(value).startswith(table.SCHEME):
+            if isinstance(value, (str, bool)) and value and not str(value).startswith((table.SCHEME, parents.SCHEME)):
                 yield setting.finding(key, expected=f'{table.SCHEME}NAME, whose checksum is known', found=str(value),
                                       remedy='add the file to the table, pipelines/openmm/weights/table.py')
 

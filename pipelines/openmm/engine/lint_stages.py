@@ -8,9 +8,11 @@ import os
 from typing import Any
 
 from pipelines.core.errors import InputError
+from pipelines.core.rows import FULL, Row
 from pipelines.openmm.engine import config_lines, signatures
 from pipelines.openmm.engine.config import walk
 from pipelines.openmm.engine.lint_rules import Findings, Setting
+from pipelines.openmm.weights import parents
 
 # Key: the one value that agrees with the stages, who says it instead.
 DECIDED = {
@@ -134,4 +136,19 @@ def evaluation(setting: Setting) -> Findings:
                                   remedy='take it out: model.pth holds the averaged weights, so val has to judge them')
 
 
-RULES = (decided, preprocessing, data_roots, checkpoints, length, evaluation)
+def other_rows(setting: Setting) -> Findings:
+    """Rows that a classifier starts from (``model://``): there are such recipes, and none of them starts from it."""
+    row = Row(setting.config, FULL)
+    try:
+        found = parents.of(row, setting.options)
+        if setting.cfg.default_scope == 'mmpretrain':
+            parents.ancestors(row, setting.options)
+    except InputError as error:
+        yield error
+        return
+    for parent in found if setting.cfg.default_scope != 'mmpretrain' else ():
+        yield InputError(f'{parent.where}, {parents.SCHEME}{parent.name}', expected='weights://NAME: rows of the table '
+                         'are classifiers', found=parent.row.name, remedy='name weights of the table')
+
+
+RULES = (decided, preprocessing, data_roots, checkpoints, length, evaluation, other_rows)

@@ -9,7 +9,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +63,8 @@ def _visualizer(asked: dict | None) -> dict:
     return dict(found, vis_backends=backends)
 
 
-def train(cfg: Config, folder: Path, *, seed: int, title: str = 'train', gpus: int = 1) -> dict[str, Any]:
+def train(cfg: Config, folder: Path, *, seed: int, title: str = 'train', gpus: int = 1,
+          parents: Mapping[str, Path] | None = None) -> dict[str, Any]:
     """Train, or go on training, into a folder.
 
     Args:
@@ -71,12 +72,16 @@ def train(cfg: Config, folder: Path, *, seed: int, title: str = 'train', gpus: i
         folder: gets ``model.pth``, ``config.py``, ``metrics.jsonl`` and ``logs/``; an interrupted run in it is resumed
             from its last checkpoint.
         gpus: more than one: through torchrun, one process each.
+        parents: ``model.pth`` of the rows that it starts from, as `weights.parents` names them.
     Returns:
         ``best_epoch``, ``best_score`` and ``best_metric`` where the config chooses by validation, else empty.
     """
+    from pipelines.openmm.weights import parents as other_rows
+
     (folder / LOGS).mkdir(parents=True, exist_ok=True)
     (folder / 'config.py').write_text(_portable(prepare(copy.deepcopy(cfg), folder, seed=seed), folder))
     prepare(cfg, folder, seed=seed, title=title)
+    other_rows.resolve(cfg, parents or {})
     if gpus > 1:
         cfg.dump(folder / LOGS / 'launch.py')
         _launch(folder / LOGS / 'launch.py', gpus)

@@ -5,6 +5,7 @@ Importing this teaches mmengine the scheme ``weights://`` and the hook `StartHoo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from pipelines.core.errors import InputError
 from pipelines.openmm.weights import loading as weights
+from pipelines.openmm.weights import parents
 
 weights.register()
 _RESIZED = ('pos_embed', 'relative_position_bias_table')  # which mmpretrain interpolates as it loads them
@@ -48,47 +50,61 @@ def _refuse(source: str, what: str, missing: list[str], wanted: Mapping[str, Ten
                          remedy='take weights made for this network, or correct the config (for one part: `prefix`)')
 
 
-def check_normalisation(model: Any, name: str) -> None:
+def check_normalisation(model: Any, source: str) -> None:
     """The model's inputs are normalised as those of the weights were.
 
+    Args:
+        source: ``weights://NAME``, or the ``model.pth`` of another row.
     Raises:
-        InputError: another mean or standard deviation, or BGR.
+        InputError: another mean or standard deviation, or another order of colours.
     """
-    wanted = weights.row(name).normalisation
-    if wanted is None:
+    if source.startswith(weights.SCHEME):
+        known = weights.row(source.removeprefix(weights.SCHEME)).normalisation
+        wanted, wanted_rgb = [list(values) for values in known or ()], True
+    else:
+        said = parents.inputs_of(source)
+        wanted, wanted_rgb = [said[key] for key in ('mean', 'std') if said[key]], bool(said['to_rgb'])
+    if not wanted:
         return
     preprocessor = model.data_preprocessor
     found = [values.flatten().tolist() for key in ('mean', 'std')
              if (values := getattr(preprocessor, key, None)) is not None]
-    rgb = getattr(preprocessor, 'to_rgb', getattr(preprocessor, '_channel_conversion', False))
+    rgb = bool(getattr(preprocessor, 'to_rgb', getattr(preprocessor, '_channel_conversion', False)))
     close = len(found) == 2 and all(abs(ours - theirs) < 0.5
                                     for pair in zip(found, wanted) for ours, theirs in zip(*pair))
-    if not (close and rgb):
-        raise InputError(f'{weights.SCHEME}{name}',
-                         expected=f'inputs as in its training: RGB, mean and std {[list(row) for row in wanted]}',
-                         found=f'{"RGB" if rgb else "BGR"}, {found or "not normalised"}',
+    if not close or rgb != wanted_rgb:
+        raise InputError(source, expected=f'inputs as in its training: {_order(wanted_rgb)}, mean and std {wanted}',
+                         found=f'{_order(rgb)}, {found or "not normalised"}',
                          remedy='set them in the config: model.data_preprocessor')
 
 
+def _order(rgb: bool) -> str:
+    return 'RGB' if rgb else 'BGR'
+
+
 def _started(model: Any) -> Iterator[tuple[str, Any, dict]]:
-    """Modules whose ``init_cfg`` names weights: where each is, the module, and that part of its ``init_cfg``."""
+    """Modules whose ``init_cfg`` names weights of the table or of another row: where each is, the module, and that part
+    of its ``init_cfg``."""
     for where, module in model.named_modules():
         parts = getattr(module, 'init_cfg', None) or []
         for part in parts if isinstance(parts, (list, tuple)) else [parts]:
-            if str(part.get('checkpoint', '')).startswith(weights.SCHEME):
+            source = str(part.get('checkpoint', ''))
+            if source.startswith(weights.SCHEME) or parents.is_file(source):
                 yield where, module, part
 
 
 def _state(start: Mapping[str, Any]) -> dict[str, Any]:
     """What an ``init_cfg`` loads."""
-    state, prefix = weights.state(start['checkpoint'].removeprefix(weights.SCHEME)), start.get('prefix')
+    source, prefix = start['checkpoint'], start.get('prefix')
+    state = weights.load(Path(source)) if parents.is_file(source) else weights.state(
+        source.removeprefix(weights.SCHEME))
     if not prefix:
         return state
     return {name.removeprefix(f'{prefix}.'): value for name, value in state.items() if name.startswith(f'{prefix}.')}
 
 
 def check_fit(model: Any) -> None:
-    """Every module that starts from ``weights://`` finds all its tensors in that file, and the inputs it was made for.
+    """Every module that starts from such weights finds all its tensors in that file, and the inputs it was made for.
 
     Args:
         model: as built from a config.
@@ -99,11 +115,11 @@ def check_fit(model: Any) -> None:
         own = module.state_dict()
         missing, _ = misfits(own, _state(start))
         _refuse(f'{start["checkpoint"]} for {where or "the model"}', type(module).__name__, missing, own)
-        check_normalisation(model, start['checkpoint'].removeprefix(weights.SCHEME))
+        check_normalisation(model, start['checkpoint'])
 
 
 def check_loaded(model: Any) -> None:
-    """The tensors of ``weights://`` are in the modules that ask for them: nothing has drawn them anew after loading.
+    """The tensors of such weights are in the modules that ask for them: nothing has drawn them anew after loading.
 
     Raises:
         InputError: names the first tensor that has other values.
@@ -140,7 +156,7 @@ class StartHook(Hook):
         wanted = {name: tensor for name, tensor in own.items() if name.partition('.')[0] in parts}
         missing, anew = misfits(wanted, state)
         _refuse(f'load_from {source}', type(model).__name__, missing if wanted else list(own), own)
-        if source.startswith(weights.SCHEME):
-            check_normalisation(model, source.removeprefix(weights.SCHEME))
+        if source.startswith(weights.SCHEME) or parents.is_file(source):
+            check_normalisation(model, source)
         others = sorted({name.partition('.')[0] for name in own} - parts)
         runner.logger.info(f'from {source}; starting anew: {", ".join(others + anew) or "nothing"}')

@@ -17,11 +17,16 @@ def shown(found: Found) -> list[Model]:
     return [model for model in found.models if _is_part(model, found)]
 
 
+def _rows(table: Mapping) -> list[Mapping]:
+    """Those of the table, and those that they start from."""
+    return [*table['rows'], *table.get('starts', ())]
+
+
 def _is_part(model: Model, found: Found) -> bool:
     name = model.name.rpartition('/')[2]
     if model.stage == CLASSIFY.stage:
         table = found.content(CLASSIFY)
-        return table is None or any(f'{row["name"]}-seed{seed}' == name for row in table['rows']
+        return table is None or any(f'{row["name"]}-seed{seed}' == name for row in _rows(table)
                                     for seed in row.get('runs', table['seeds']))
     kind = next((kind for kind in _STAGES if kind.stage == model.stage), None)
     results = found.all(kind) if kind else []
@@ -38,7 +43,7 @@ def _groups(found: Found, titles: Mapping[str, str], kind: Result) -> dict[str, 
 
 
 def render(found: Found) -> dict:
-    titles = {row['name']: row['title'] for row in (found.content(CLASSIFY) or {'rows': []})['rows']}
+    titles = {row['name']: row['title'] for row in _rows(found.content(CLASSIFY) or {'rows': []})}
     curves = []
     for kind, title in _STAGES.items():
         groups = _groups(found, titles, kind)
