@@ -39,7 +39,7 @@ from typing import Any
 from pipelines.core import box_files, coco, detections, given_boxes, json_files, manifest, rows, shards
 from pipelines.core.detections import Splits
 from pipelines.core.errors import InputError, command
-from pipelines.core.workspace import Workspace
+from pipelines.core.workspace import Workspace, trained_detector
 from pipelines.openmm.engine import config_files, devices
 
 PACKAGES = ('numpy', 'onedl-mmcv', 'onedl-mmdetection', 'onedl-mmengine', 'opencv-python-headless', 'torch',
@@ -95,7 +95,7 @@ class Detector:
         try:
             finished = shards.run(detection.predict, pictures, arguments, scratch, size=_SHARD, total=len(pictures),
                                   title='detect: predict',
-                                  apart=operator.itemgetter(0),  # batches as in an evaluation of the split alone
+                                  apart=operator.itemgetter(0),  # a dataset reads one split
                                   engine=shards.Engine(gpus, option='--gpus'))
         finally:
             detection.release()
@@ -173,7 +173,7 @@ def transfer(data: Path, out: Path, source: Path, *, gpus: int = 1) -> dict:
         source: that run's WORK/DATASET, or the folder of the training.
     """
     splits, inputs = _data(data)
-    folder = trained(source)
+    folder = trained_detector(source)
     own = Workspace(folder.parents[2]).folder('convert') / 'train.json'
     classes = coco.read(own).classes if own.is_file() else splits['train'].classes
     detector = Detector(folder / 'config.py', data, folder, len(classes), foreign=True)
@@ -190,25 +190,6 @@ def transfer(data: Path, out: Path, source: Path, *, gpus: int = 1) -> dict:
         f'boxes_from/{file}': _existing(folder / file) for file in ('model.pth', 'config.py')}}, build,
         packages=PACKAGES, resume=True, conditions=functools.partial(devices.conditions, gpus))
     return _said(out)
-
-
-def trained(source: Path) -> Path:
-    """The folder of a trained detector: ``source`` itself, or in it as WORK/DATASET.
-
-    Raises:
-        InputError: none, or several of which no result says which.
-    """
-    if (source / 'model.pth').is_file():
-        return source.resolve()
-    found = sorted(path.parent for path in Workspace(source).model('detect', '').glob('*/model.pth'))
-    if len(found) > 1:
-        used = [Path(json_files.read(path).get('config') or '').stem for path in Workspace(source).results('detect')]
-        found = [path for path in found if path.name in used] or found
-    if len(found) != 1:
-        raise InputError(source, expected='a run with a trained detector (models/detect/RECIPE/model.pth)',
-                         found=' and '.join(path.name for path in found) or 'none',
-                         remedy='run make detect there first' if not found else 'name the folder of one of them')
-    return found[0].resolve()
 
 
 def is_run(source: Path) -> bool:

@@ -4,6 +4,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.core import json_files
+from pipelines.core.errors import InputError
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -51,6 +54,7 @@ STAGES = {stage.name: stage for stage in (
 BESIDE = {
     'raw': 'of the toys, drawn in the official layout', 'check': 'that the configs were checked against the data',
     'models': 'what trainings left: STAGE/NAME, and predictions on test: tested/RUN',
+    'bundle': 'trained chains, each whole: ROW/card.json and its models',
     'tries': 'trainings by tools/train.py, which no table shows', 'test_reads.json': 'every reading of the test split'}
 
 
@@ -82,3 +86,22 @@ class Workspace:
     def data(self, stage: str) -> Path:
         """What the file names in a stage's configs are relative to (their ``data_root``)."""
         return self.root / dict(detect='convert', synth='crop', classify='')[stage]
+
+
+def trained_detector(source: Path) -> Path:
+    """The folder of a trained detector: ``source`` itself, or in it as WORK/DATASET.
+
+    Raises:
+        InputError: none, or several of which no result says which.
+    """
+    if (source / 'model.pth').is_file():
+        return source.resolve()
+    found = sorted(path.parent for path in Workspace(source).model('detect', '').glob('*/model.pth'))
+    if len(found) > 1:
+        used = [Path(json_files.read(path).get('config') or '').stem for path in Workspace(source).results('detect')]
+        found = [path for path in found if path.name in used] or found
+    if len(found) != 1:
+        raise InputError(source, expected='a run with a trained detector (models/detect/RECIPE/model.pth)',
+                         found=' and '.join(path.name for path in found) or 'none',
+                         remedy='run make detect there first' if not found else 'name the folder of one of them')
+    return found[0].resolve()

@@ -11,7 +11,6 @@ from mmpretrain.registry import DATASETS
 
 from pipelines.core import lineage
 from pipelines.core.errors import InputError
-from pipelines.openmm.classify import adversarial  # noqa: F401  (it registers itself)
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,7 +4,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
-import itertools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -125,18 +124,14 @@ def predict(images: list[tuple[str, int]], *detector: Any) -> list[dict]:
     """
     import cv2
     import torch
-    from mmengine.dataset import pseudo_collate
 
-    from pipelines.openmm.engine import speed
+    from pipelines.openmm.engine import same_shape, speed
 
     cfg, network, datasets = _detector(*detector)
     (split,) = {split for split, _ in images}
     dataset, positions, ids = datasets[split]
     cv2.setNumThreads(1)  # the pool's are the parallel part; a loader's processes would start anew for every shard
-    rows = []
     with ThreadPoolExecutor(speed.cpus()) as pool, torch.inference_mode(), repeatable(tf32=True):
-        loaded = pool.map(dataset.__getitem__, [positions[image_id] for _, image_id in images])
-        while batch := list(itertools.islice(loaded, cfg.test_dataloader.batch_size)):
-            for sample in network.test_step(pseudo_collate(batch)):
-                rows += to_results(sample, ids)
-    return rows
+        loaded = list(pool.map(dataset.__getitem__, [positions[image_id] for _, image_id in images]))
+        said = same_shape.test(network, loaded, cfg.test_dataloader.batch_size)
+    return [row for sample in said for row in to_results(sample, ids)]

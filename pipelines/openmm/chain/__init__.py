@@ -1,0 +1,1 @@
+"""Detector, crops and classifiers as one, on pictures in memory."""
