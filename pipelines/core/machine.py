@@ -3,7 +3,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
+import sys
 from pathlib import Path
 from typing import overload
 
@@ -78,3 +80,11 @@ def die_with_parent(parent: int | None = None) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if parent is not None and os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def peak_memory() -> int:
+    """The most bytes that this process held in memory so far. ``ru_maxrss`` has its parent's at the start in it."""
+    status = Path('/proc/self/status')
+    if status.exists():
+        return 1024 * next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith('VmHWM'))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == 'darwin' else 1024)

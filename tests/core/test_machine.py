@@ -87,3 +87,18 @@ def test_a_child_whose_parent_is_gone_already_ends():
     program = 'from pipelines.core import machine; machine.die_with_parent(1 << 30); print("lives on")'
     ended = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True, cwd=ROOT)
     assert (ended.returncode, ended.stdout) == (-signal.SIGKILL, '')
+
+
+def test_the_peak_of_memory_is_the_process_own():
+    """Its parent held 300 MB as it started it."""
+    program = """
+import subprocess, sys
+own = b'a' * 300_000_000
+said = 'from pipelines.core import machine; print(machine.peak_memory())'
+print(subprocess.run([sys.executable, '-c', said], capture_output=True, text=True).stdout)
+from pipelines.core import machine
+print(machine.peak_memory())
+"""
+    done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True, cwd=ROOT, check=True)
+    child, parent = map(int, done.stdout.split())
+    assert 5e6 < child < 100e6 and 300e6 < parent < 450e6

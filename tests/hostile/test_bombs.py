@@ -27,7 +27,7 @@ if sys.argv[2] == 'after sahi':
     from sahi.utils.cv import read_image_as_pil
     read_image_as_pil(sys.argv[3])
     assert Image.MAX_IMAGE_PIXELS is None
-from pipelines.core import images
+from pipelines.core import images, machine
 from pipelines.core.errors import DamagedError
 said = {}
 for path in sorted(Path(sys.argv[1]).iterdir()):
@@ -38,8 +38,7 @@ for path in sorted(Path(sys.argv[1]).iterdir()):
         except DamagedError as error:
             said[f'{path.name} {read.__name__}'] = error.parts['found']
         found = None
-peak = next(line for line in open('/proc/self/status') if line.startswith('VmHWM'))  # ru_maxrss has the parent's in it
-print(json.dumps(dict(said=said, peak=int(peak.split()[1]) << 10)))
+print(json.dumps(dict(said=said, peak=machine.peak_memory())))
 """
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import resource
 import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pipelines.core import machine
 
 if TYPE_CHECKING:
     from mmengine import Config
@@ -83,7 +84,7 @@ def _peak_mb() -> float:
 
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 1e6
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    return machine.peak_memory() / 1e6
 
 
 def _forget_peak() -> None:

@@ -26,8 +26,8 @@ class Stage:
         reads: what lies below the dataset's folder when it starts.
         arguments: ``{}`` stands for the dataset's folder.
         other: more arguments, with which it gives another result.
-        workers: its option for the number of processes; empty: it has none. With one, it works in shards, and says how
-            many it found done.
+        workers: its option for the number of processes; empty: it has none, or they decide its bytes.
+        shards: it works in shards, and says how many it found done.
         again: files that a killed worker's next run may make again at most; None: all, as the stage starts anew.
     """
     module: str
@@ -36,6 +36,7 @@ class Stage:
     arguments: str
     other: str
     workers: str = ''
+    shards: bool = True
     again: int | None = None
 
     def command(self, data: Path, *more: str, other: bool = False) -> list[str]:
@@ -47,17 +48,18 @@ _DETECT = '--coco {}/convert --out {}/detect --config {}/configs/detect.py'
 STAGES = dict(
     convert=Stage('data_converters.convert', 'convert', (), '--dataset toy-dogs --raw {}/raw --out {}/convert',
                   '--seed 1', workers='--workers'),
-    train=Stage('pipelines.detect', 'models/detect/detect', ('convert', 'configs'), _DETECT, '--seed 1'),
+    train=Stage('pipelines.detect', 'models/detect/detect', ('convert', 'configs'), _DETECT, '--seed 1',
+                shards=False),
     detect=Stage('pipelines.detect', 'detect', ('convert', 'configs', 'models'), _DETECT,
-                 '--seed 1 --model-dir {}/models/other', workers='--gpus'),
+                 '--seed 1 --model-dir {}/models/other'),
     crop=Stage('pipelines.crop', 'crop', ('convert',), '--coco {}/convert --boxes gt --out {}/crop', '--size 128',
                workers='--workers', again=2 * 250),
     synth=Stage('pipelines.synth', 'synth/synth', ('crop', 'configs', 'models'),
                 '--crops {}/crop --out {}/synth/synth --config {}/configs/synth.py --images-per-class 16 --batch 1 '
-                '--standing-batches 1 --classifier-steps 2', '--images-per-class 6', workers='--gpus', again=4),
+                '--standing-batches 1 --classifier-steps 2', '--images-per-class 6', again=4),
     classify=Stage('pipelines.classify', 'classify', ('convert', 'crop', 'configs'),
                    '--data {} --out {}/classify --rows {}/configs/plain.py@full {}/configs/mixed.py@square --jobs 2 '
-                   '--seeds 0', '1'))
+                   '--seeds 0', '1', shards=False))
 
 # Children of the toys' configs that train for one iteration, or one epoch where that is one.
 CONFIGS = dict(

@@ -90,7 +90,7 @@ def kill_and_rerun(stage: Stage, command: list[str], data: Path, *, event: Calla
             raise Broken(f'the rerun ended with other bytes: {wrong}')
         if left := running.left():
             raise Broken(f'{len(left)} processes of the killed command go on: {left[0]}')
-    if resumable and stage.workers:
+    if resumable and stage.shards:
         kept = re.search(r'goes on: (\d+) shards were done before', text)
         if shards != (int(kept[1]) if kept else 0):
             raise Broken(f'{shards} shards were done before the kill; the rerun says: {kept and kept[0]}')

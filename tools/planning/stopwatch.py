@@ -1,13 +1,13 @@
 """A hook that times a training for some seconds, and then ends it."""
 from __future__ import annotations
 
-import resource
 import time
 from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
+from pipelines.core import machine
 from tools.bench.clock import now
 
 
@@ -43,7 +43,7 @@ class StopwatchHook(Hook):
 
         self.started = time.monotonic() - self.built[0], time.process_time() - self.built[1]
         self.base_mb = (torch.cuda.memory_allocated() / 1e6 if torch.cuda.is_available() else
-                        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6)
+                        machine.peak_memory() / 1e6)
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None,
                          outputs: dict | None = None) -> None:

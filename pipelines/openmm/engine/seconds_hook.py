@@ -22,15 +22,13 @@ class SecondsHook(Hook):
 
     ``start`` goes up to the first iteration; ``loading`` is the wait for a batch; ``step`` the network and the
     optimiser; ``hooks`` logging and checkpoints; ``validation`` all of it. A GPU is not waited for: what it still has
-    to do counts where the process next waits for it.
-
-    Args:
-        folder: of the training.
+    to do counts where the process next waits for it. They are written beside the Runner's ``work_dir``.
     """
     priority = 'VERY_HIGH'
 
-    def __init__(self, folder: str) -> None:
-        self.folder, self.last, self.written = Path(folder), time.monotonic(), time.monotonic()
+    def __init__(self) -> None:
+        self.folder = Path()
+        self.last = self.written = time.monotonic()
         self.parts: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
 
@@ -40,6 +38,7 @@ class SecondsHook(Hook):
         self.last = now
 
     def before_run(self, runner: Any) -> None:
+        self.folder = Path(runner.work_dir).parent
         runner.register_hook(_LastHook(self), priority='LOWEST')
 
     def before_train(self, runner: Any) -> None:

@@ -45,8 +45,7 @@ def prepare(cfg: Config, folder: Path, *, seed: int, title: str = 'train') -> Co
     default.checkpoint = dict(default.get('checkpoint') or dict(interval=1), type='mmengine.SafeCheckpointHook')
     interval = (default.get('logger') or {}).get('interval', 10)
     own = [dict(type='mmengine.MetricsHook', path=str(folder / 'metrics.jsonl'), interval=interval),
-           dict(type='mmengine.ProgressHook', title=title), dict(type='mmengine.StartHook'),
-           dict(type='SecondsHook', folder=str(folder)),
+           dict(type='mmengine.ProgressHook', title=title), dict(type='mmengine.StartHook'), dict(type='SecondsHook'),
            dict(type='SyncBuffersHook')]  # or each process validates with batch statistics of its own
     names = {hook['type'] for hook in own}  # a config.py has them already
     asked = [hook for hook in cfg.get('custom_hooks') or [] if hook['type'] not in names]
