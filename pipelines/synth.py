@@ -9,10 +9,11 @@ Two results, each made only when something it depends on changed, and resumed wh
     --out        images/<class>/<seed>.jpg, train.json (their list, with lineage), metrics.json, grid_real.jpg,
                  grid_synthetic.jpg
 
-An image depends on the generator's weights, its class and its seed, which is its file name; a few of its last bits
-on the batch it was sampled in, too (docs/distributed.md).
-With --gpus N so many processes train, and sample the same images as one. With --weights nothing is trained: FILE holds
-the GAN's or generator's state dict for the config.
+What draws the images is the recipe's ``sampling = dict(type=...)``. An image depends on the generator's weights, its
+class and its seed, which is its file name; of a GAN, a few of its last bits on the batch it was sampled in, too
+(docs/distributed.md). With --gpus N so many processes train, and sample the same images as one. With --weights nothing
+is trained: FILE holds the GAN's or generator's state dict for the config. A recipe without a network trains nothing,
+either.
 
 metrics.json: top-1 on real *val* crops of a small classifier trained on the synthetic images, beside the same trained
 on the real train crops, and chance; precision and recall (Kynkaanniemi et al. 2019) in that classifier's feature space;
@@ -25,14 +26,15 @@ import argparse
 import functools
 import importlib.util
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from pipelines.core import images, json_files, lineage, manifest, seconds
 from pipelines.core import rows as table_rows
 from pipelines.core.errors import InputError, command
 from pipelines.openmm.engine import config_files, devices
-from pipelines.openmm.synth.drawing import Drawing, Gan
+from pipelines.openmm.synth.drawing import Drawing
+from pipelines.openmm.synth.recipes import Recipe
 
 PACKAGES = ('mmagic', 'numpy', 'onedl-mmcv', 'onedl-mmengine', 'opencv-python-headless', 'pillow', 'torch',
             'torchvision')
@@ -41,22 +43,20 @@ FORMATS = ('jpg', 'png')
 
 def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Path | None = None,
           images_per_class: int | None = None, seed: int = 0, image_format: str = 'jpg', quality: int = 95,
-          batch: int = 64, standing_batches: int = 16, classifier_steps: int | None = None,
-          inception: Path | None = None, gpus: int = 1, options: list[str] | None = None) -> dict:
+          classifier_steps: int | None = None, inception: Path | None = None, gpus: int = 1,
+          options: list[str] | None = None) -> dict:
     """Run the stage.
 
     Args:
         crops: a crop folder.
         out: gets the images, their list and the quality figures.
-        model_dir: gets the trained GAN.
-        config: an mmagic config.
+        model_dir: gets the trained network, where the recipe has one.
+        config: a recipe of synth.
         weights: a generator to sample from instead of training one.
         images_per_class: None: as many as train has on average, rounded up.
         seed: of the training and, with class and number, of the images.
         image_format: ``jpg`` or ``png``.
         quality: of JPEG.
-        batch: images sampled together.
-        standing_batches: batches of 64 to average batch norm over before sampling; 0: the averages of the training.
         classifier_steps: of 32 images, for the two small classifiers; None: see `gan_quality.measure`.
         inception: torch-fidelity's Inception weights, for FID.
         gpus: processes to train and sample with.
@@ -69,19 +69,22 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
     lists, rows, classes = _crops(crops)
     _check_files(weights, inception)
     count = _images_per_class(images_per_class, len(rows['train']), len(classes))
-    gan = Gan(config, crops, classes, weights or model_dir / 'model.pth', tuple(options or ()), gpus)
-    drawing = Drawing(count, seed, image_format, quality, batch, standing_batches)
+    recipe = Recipe(config, crops, tuple(classes), weights, tuple(options or ()), gpus)
+    trained = weights is None and recipe.trains
+    if trained:
+        recipe = replace(recipe, weights=model_dir / 'model.pth')
+    drawing = Drawing(count, seed, image_format, quality)
     manifest.check_chain(crops.parent, 'crop', places=dict(crop=crops))
     sources = {'crop/square_train.json': lists['train']}
-    trained = dict(config_files.parameters(config, options, unread=['sampling']), seed=seed, processes=gpus)
+    training = dict(config_files.parameters(config, options, unread=['sampling']), seed=seed, processes=gpus)
     conditions = functools.partial(devices.conditions, gpus)
 
     def train(folder: Path) -> None:
-        gan.train(folder, seed=seed)
+        recipe.train(folder, seed=seed)
 
     def build(folder: Path) -> None:
-        cfg = gan.load()
-        synthetic = drawing.draw(folder, gan)
+        cfg = recipe.check()
+        synthetic = drawing.draw(folder, recipe)
         lineage.write_list(folder / 'train.json', classes, synthetic)
         write_grid(folder / 'grid_real.jpg', crops, rows['train'], classes)
         write_grid(folder / 'grid_synthetic.jpg', folder, synthetic, classes)
@@ -94,15 +97,16 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
                                           inception=inception)
         json_files.write(folder / 'metrics.json', dict(
             config=config_files.shown(config), images_per_class=count,
-            iterations=None if weights else cfg.train_cfg.max_iters,
-            resolution=cfg.model.generator.output_scale, **figures))
+            iterations=cfg.train_cfg.max_iters if trained else None if weights else 0,
+            resolution=max(max(images.size(path)) for path, _ in files['synthetic']), **figures))
 
-    if weights is None:
+    if trained:
         from pipelines.openmm.weights import loading
-        manifest.produce(model_dir, 'synth: train', trained, {**sources, **loading.check(config, options or ())}, train,
-                         packages=PACKAGES, resume=True, conditions=conditions)
-        build = manifest.reading(model_dir, trained)(build)
-    inputs = {**sources, 'crop/square_val.json': lists['val'], 'weights' if weights else 'model.pth': gan.weights,
+        manifest.produce(model_dir, 'synth: train', training, {**sources, **loading.check(config, options or ())},
+                         train, packages=PACKAGES, resume=True, conditions=conditions)
+        build = manifest.reading(model_dir, training)(build)
+    inputs = {**sources, 'crop/square_val.json': lists['val'], **recipe.generator().inputs(),
+              **({'weights' if weights else 'model.pth': recipe.weights} if recipe.weights else {}),
               **({'inception': inception} if inception else {})}
     manifest.produce(out, 'synth', dict(config_files.parameters(config, options), **asdict(drawing),
                                         classifier_steps=classifier_steps),
@@ -182,10 +186,6 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--images-per-class', type=int, metavar='N', help='(default: as many as train has on average)')
     parser.add_argument('--format', choices=FORMATS, default='jpg', help='(default: jpg)')
     parser.add_argument('--quality', type=int, default=95, help='of JPEG (default: 95)')
-    parser.add_argument('--batch', type=int, default=64, help='images sampled together (default: 64)')
-    parser.add_argument('--standing-batches', type=int, default=16, metavar='N',
-                        help='batches of 64 to average batch norm over before sampling; 0: keep the averages of the '
-                             'training (default: 16)')
     parser.add_argument('--classifier-steps', type=int, metavar='N',
                         help='of 32 images, for the two small classifiers (default: ten epochs of train, at least 300)')
     parser.add_argument('--if-crops', action='store_true',
@@ -198,8 +198,7 @@ def main(argv: list[str] | None = None) -> None:
     synth(args.crops, args.out, config_files.model_dir(args, args.crops.absolute().parent, 'synth'),
           config=table_rows.recipe(args.config, 'synth'), weights=args.weights,
           images_per_class=args.images_per_class, seed=args.seed, image_format=args.format, quality=args.quality,
-          batch=args.batch, standing_batches=args.standing_batches, classifier_steps=args.classifier_steps,
-          inception=args.inception, gpus=args.gpus, options=args.cfg_options)
+          classifier_steps=args.classifier_steps, inception=args.inception, gpus=args.gpus, options=args.cfg_options)
 
 
 if __name__ == '__main__':

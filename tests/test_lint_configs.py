@@ -154,11 +154,17 @@ def parts(finding: InputError) -> tuple[str, str, str, str]:
      'bad.py:2, speed.compile_mode', 'parts to compile in speed.compile', 'none',
      "name some, as compile=['backbone'], or take compile_mode out"),
     (SYNTH, "sampling = dict(dtype='float16')",
-     'bad.py:2, sampling', 'dict(dtype=...) with one of float32, bfloat16', "{'dtype': 'float16'}",
-     "write sampling = dict(dtype='float32'), or bfloat16 (docs/distributed.md)"),
+     'bad.py:2, sampling', 'dtype as one of float32, bfloat16', 'float16',
+     'write one of these (docs/distributed.md)'),
     (CLASSIFY, "model = dict(backbone=dict(\n    init_cfg=dict(type='Pretrained', checkpoint='torchvision://x')))",
      'bad.py:3, model.backbone.init_cfg.checkpoint', 'weights://NAME, whose checksum is known', 'torchvision://x',
      'add the file to the table, pipelines/openmm/weights/table.py'),
+    (CLASSIFY, "model = dict(type='AdversarialClassifier', attack=dict(stpes=3))",
+     'bad.py:2, model.attack.stpes', 'an argument of model.attack', 'stpes', 'write steps'),
+    (CLASSIFY, "model = dict(type='AdversarialClassifier', attack=dict(eps=8))",
+     'bad.py:2, model.attack', 'at least 0, as 8/255 (Linf: at most 1)', '8', 'correct it'),
+    (CLASSIFY, "model = dict(type='AdversarialClassifier', attack=dict(p=2))",
+     'bad.py:2, model.attack', 'a share from 0 to 1', '2', 'correct it'),
 ])
 def test_a_fault_is_found_where_it_is(base, lines, where, expected, found, remedy, child, toy_dogs_coco):
     given = findings(child(base, lines), toy_dogs_coco)

@@ -85,8 +85,8 @@ def commands(work):
     crop = ['pipelines.crop', '--coco', work / 'convert', '--detections', work / 'detect/detections.json', '--out',
             work / 'crop']
     synth = ['pipelines.synth', '--crops', work / 'crop', '--out', work / 'synth/gan', '--config',
-             CONFIGS / 'synth/biggan-deep_64px.py', '--images-per-class', '7', '--standing-batches', '1',
-             '--classifier-steps', '2', '--cfg-options', 'train_cfg.max_iters=1']
+             CONFIGS / 'synth/biggan-deep_64px.py', '--images-per-class', '7', '--classifier-steps', '2',
+             '--cfg-options', 'train_cfg.max_iters=1', 'sampling.standing_batches=1']
     rows = [f'resnet18_64px@{images}' for images in ('full', 'square', 'square+gan')]
     classify = ['pipelines.classify', '--data', work, '--out', work / 'classify', '--rows', *rows, '--seeds', '0', '1',
                 '--jobs', '2', '--cfg-options', 'train_cfg.max_epochs=1', 'train_cfg.val_interval=1']

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import torch
 from pipelines.core.errors import InputError
 from pipelines.openmm.engine import config
 from pipelines.openmm.synth import drawing, gan_sampling
+from pipelines.openmm.synth.recipes import Recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 LEAF = ROOT / 'mm_configs/synth/biggan-deep_64px.py'
@@ -51,27 +53,27 @@ def pictures(cfg, state, dtype: str, count: int = 24) -> np.ndarray:
 
 @pytest.mark.parametrize(('leaf', 'dtype'), [('64px', 'float32'), ('128px', 'bfloat16'), ('256px', 'bfloat16')])
 def test_configs_say_the_precision(leaf, dtype):
-    from mmengine import Config
-    cfg = Config.fromfile(str(ROOT / f'mm_configs/synth/biggan-deep_{leaf}.py'))
-    assert gan_sampling.precision(cfg) == getattr(torch, dtype)
+    recipe = Recipe(ROOT / f'mm_configs/synth/biggan-deep_{leaf}.py', Path('nowhere'), ('a', 'b'))
+    assert recipe.trains and recipe.generator().dtype == dtype and recipe.generator().inputs() == {}
 
 
 @pytest.mark.parametrize(('line', 'found'), [
-    ("sampling = dict(dtype='float16')", r"leaf\.py:1, sampling: .*found \{'dtype': 'float16'\}"),
-    ("sampling = dict(dtyp='float32')", r"leaf\.py:1, sampling: .*found \{'dtyp': 'float32'\}"),
-    ('model = dict()', r"leaf\.py, sampling: expected .* one of float32, bfloat16, found nothing")])
-def test_a_precision_that_does_not_exist_is_named(tmp_path, line, found):
-    from mmengine import Config
+    ("sampling = dict(type='Gan', dtype='float16')", r"leaf\.py:1, sampling: .* float32, bfloat16, found float16"),
+    ("sampling = dict(type='Gan', dtyp='float32')", r"leaf\.py:1, sampling: expected what Gan takes, found .*'dtyp'"),
+    ("sampling = dict(type='Gan', dtype='float32', batch=0)", r'batch of at least 1'),
+    ("sampling = dict(dtype='float32')", r"leaf\.py:1, sampling: .* one of .*Gan.*, found \{'dtype': 'float32'\}"),
+    ('model = dict()', r"leaf\.py, sampling: expected dict\(type=\.\.\.\) with one of .*, found nothing")])
+def test_settings_of_no_generator_are_named(tmp_path, line, found):
     (tmp_path / 'leaf.py').write_text(line + '\n')
     with pytest.raises(InputError, match=found):
-        gan_sampling.precision(Config.fromfile(str(tmp_path / 'leaf.py')))
+        Recipe(tmp_path / 'leaf.py', tmp_path, ('a', 'b')).generator()
 
 
 @pytest.mark.mm
 def test_an_image_depends_on_its_class_and_seed():
     """But for a level, on its batch."""
     cfg = load()
-    generator = gan_sampling.load_generator(cfg, random_state(cfg), dtype=gan_sampling.precision(cfg))
+    generator = gan_sampling.load_generator(cfg, random_state(cfg), dtype=torch.float32)
     labels, seeds = [0, 1, 2, 0, 1], [5, 6, 7, 8, 5]
     together = np.stack(list(gan_sampling.sample(generator, labels, seeds)))
     alone = np.stack(list(gan_sampling.sample(generator, labels[::-1], seeds[::-1], batch=2)))[::-1]
@@ -151,11 +153,11 @@ def test_standing_statistics_are_the_means_over_the_batches():
 
 @pytest.fixture
 def network(tmp_path: Path):
-    """``network(dtype)``: a tiny generator of 3 classes, its weights in a file."""
-    def make(dtype: str) -> tuple:
-        options = (*TINY, f'sampling.dtype={dtype}')
+    """``network(dtype, batch)``: a tiny generator of 3 classes, its weights in a file."""
+    def make(dtype: str, batch: int) -> Recipe:
+        options = (*TINY, f'sampling.dtype={dtype}', f'sampling.batch={batch}', 'sampling.standing_batches=1')
         torch.save(random_state(load(options)), tmp_path / 'generator.pth')
-        return LEAF, tmp_path, 3, options, tmp_path / 'generator.pth'
+        return Recipe(LEAF, tmp_path, ('a', 'b', 'c'), tmp_path / 'generator.pth', options)
 
     return make
 
@@ -173,10 +175,10 @@ def files(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize(('dtype', 'several'), [('float32', 2), ('bfloat16', 3)])
 def test_several_processes_write_the_bytes_of_one(network, tmp_path, dtype, several):
     """26 images in batches of 2 and shards of 8."""
-    named, found = network(dtype), {}
+    named, found = network(dtype, 2), {}
     for workers in (1, several):
         (folder := tmp_path / str(workers)).mkdir()
-        drawing.write_images(folder, rows(26), named, quality=95, batch=2, standing_batches=1, gpus=workers)
+        drawing.write_images(folder, rows(26), replace(named, gpus=workers), quality=95)
         found[workers] = files(folder)
         assert len(list((folder / '.shards').iterdir())) == 4
     assert len(found[1]) == 26 and found[1] == found[several]
@@ -187,10 +189,10 @@ def test_several_processes_write_the_bytes_of_one(network, tmp_path, dtype, seve
 def test_another_generator_under_the_same_path_is_seen(network, tmp_path):
     found = []
     for seed in (0, 1):
-        named = network('float32')
-        torch.save(random_state(load(named[3]), seed), named[4])
+        named = network('float32', 2)
+        torch.save(random_state(load(named.options), seed), named.weights)
         (folder := tmp_path / 'out').mkdir()
-        drawing.write_images(folder, rows(2), named, quality=95, batch=2, standing_batches=1)
+        drawing.write_images(folder, rows(2), named, quality=95)
         found.append(files(folder))
         folder.rename(tmp_path / f'out-{seed}')
     assert all(found[0][name] != found[1][name] for name in found[0])
@@ -199,12 +201,13 @@ def test_another_generator_under_the_same_path_is_seen(network, tmp_path):
 @pytest.mark.mm
 def test_after_a_kill_finished_shards_are_not_sampled_again(network, tmp_path):
     """SIGKILL to a sampling by two processes as soon as a shard is done, of 48 of 4 images; one goes on."""
-    named, drawn = network('bfloat16'), rows(192)
+    named, drawn = network('bfloat16', 1), rows(192)
     (whole := tmp_path / 'whole').mkdir()
-    drawing.write_images(whole, drawn, named, quality=95, batch=1, standing_batches=1)
+    drawing.write_images(whole, drawn, named, quality=95)
     (folder := tmp_path / 'killed').mkdir()
-    code = (f'from pathlib import Path, PosixPath; from pipelines.openmm.synth import drawing; drawing.write_images('
-            f'{folder!r}, {drawn!r}, {named!r}, quality=95, batch=1, standing_batches=1, gpus=2)')
+    code = (f'from pathlib import Path, PosixPath; from pipelines.openmm.synth import drawing; '
+            f'from pipelines.openmm.synth.recipes import Recipe; drawing.write_images('
+            f'{folder!r}, {drawn!r}, {replace(named, gpus=2)!r}, quality=95)')
     process = subprocess.Popen([sys.executable, '-c', code], cwd=ROOT, start_new_session=True,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                env={**os.environ, 'OMP_NUM_THREADS': str(torch.get_num_threads())})
@@ -219,7 +222,7 @@ def test_after_a_kill_finished_shards_are_not_sampled_again(network, tmp_path):
     kept = {path: path.stat().st_mtime_ns for row in (row for i in done for row in drawn[4 * i:4 * i + 4])
             for path in [folder / row['img_path']]}
     statistics = (folder / '.standing/statistics.json').stat().st_mtime_ns
-    drawing.write_images(folder, drawn, named, quality=95, batch=1, standing_batches=1)
+    drawing.write_images(folder, drawn, named, quality=95)
     assert 0 < len(done) < 48 and len(kept) == 4 * len(done)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert (folder / '.standing/statistics.json').stat().st_mtime_ns == statistics
@@ -232,13 +235,13 @@ def test_after_a_kill_finished_shards_are_not_sampled_again(network, tmp_path):
 @pytest.mark.parametrize('dtype', ['float32', 'bfloat16'])
 def test_gpus_write_the_same_bytes_within_a_few_levels_of_float64(network, tmp_path, dtype):
     """Twice as many processes as GPUs, so that there are two on one GPU alone."""
-    named, found = network(dtype), {}
+    named, found = network(dtype, 8), {}
     for workers in (1, 2 * torch.cuda.device_count()):
         (folder := tmp_path / str(workers)).mkdir()
-        drawing.write_images(folder, rows(100), named, quality=95, batch=8, standing_batches=1, gpus=workers)
+        drawing.write_images(folder, rows(100), replace(named, gpus=workers), quality=95)
         found[workers] = files(folder)
     assert len(found[1]) == 100 and len({tuple(sorted(part.items())) for part in found.values()}) == 1
-    cfg, state = load(named[3]), torch.load(named[4], weights_only=True)
+    cfg, state = load(named.options), torch.load(named.weights, weights_only=True)
     difference = np.abs(pictures(cfg, state, dtype).astype(int) - pictures(cfg, state, 'float64'))
     largest, mean = TOLERANCES[dtype]
     assert difference.max() <= largest and difference.mean() <= mean

@@ -117,7 +117,7 @@ def test_every_command_on_the_page_makes_the_same_again(toy_dogs_raw, tmp_path):
         ('pipelines.crop', '--coco', first / 'convert', '--out', first / 'crop', '--detections',
          first / 'detect/detections.json', '--size', '64', '--kinds', 'full', 'square'),
         ('pipelines.synth', '--crops', first / 'crop', '--out', first / 'synth/biggan-deep_64px_400it', '--config',
-         'biggan-deep_64px_400it', '--images-per-class', '7', '--standing-batches', '0', '--classifier-steps', '2',
+         'biggan-deep_64px_400it', '--images-per-class', '7', '--classifier-steps', '2',
          '--cfg-options', 'train_cfg.max_iters=1'),
         ('pipelines.classify', '--data', first, '--out', first / 'classify', '--seeds', '0', '1', '--jobs', '1',
          '--rows', 'resnet18_64px@full', 'resnet18_64px@square+biggan-deep_64px_400it', *once),

@@ -202,7 +202,7 @@ def sample(job: Job, cfg: Config) -> dict:
         model = model.to(devices.device()).eval()
         generator = model.generator_ema.module
     else:
-        generator = gan_sampling.load_generator(cfg, model.state_dict(), dtype=gan_sampling.precision(cfg))
+        generator = gan_sampling.load_generator(cfg, model.state_dict(), dtype=getattr(torch, cfg.sampling.dtype))
     parameter, count = next(generator.parameters()), cfg.train_dataloader.batch_size
     labels = torch.arange(count) % cfg.model.num_classes
 

@@ -55,8 +55,8 @@ STAGES = dict(
     crop=Stage('pipelines.crop', 'crop', ('convert',), '--coco {}/convert --boxes gt --out {}/crop', '--size 128',
                workers='--workers', again=2 * 250),
     synth=Stage('pipelines.synth', 'synth/synth', ('crop', 'configs', 'models'),
-                '--crops {}/crop --out {}/synth/synth --config {}/configs/synth.py --images-per-class 16 --batch 1 '
-                '--standing-batches 1 --classifier-steps 2', '--images-per-class 6', again=4),
+                '--crops {}/crop --out {}/synth/synth --config {}/configs/synth.py --images-per-class 16 '
+                '--classifier-steps 2', '--images-per-class 6', again=4),
     classify=Stage('pipelines.classify', 'classify', ('convert', 'crop', 'configs'),
                    '--data {} --out {}/classify --rows {}/configs/plain.py@full {}/configs/mixed.py@square --jobs 2 '
                    '--seeds 0', '1', shards=False))
@@ -66,7 +66,8 @@ CONFIGS = dict(
     detect=('detect/faster-rcnn_r18_fpn.py',
             'train_cfg = dict(max_epochs=1, val_interval=1)\ntrain_dataloader = dict(dataset=dict(indices=4))\n'),
     synth=('synth/biggan-deep_64px.py',
-           'train_cfg = dict(max_iters=1)\ndefault_hooks = dict(logger=dict(interval=1))\n'),
+           'train_cfg = dict(max_iters=1)\ndefault_hooks = dict(logger=dict(interval=1))\n'
+           'sampling = dict(batch=1, standing_batches=1)\n'),
     plain=('classify/resnet18_64px.py', 'train_cfg = dict(max_epochs=1, val_interval=1)\n'),
     mixed=('classify/resnet18_64px.py', 'train_cfg = dict(max_epochs=1, val_interval=1)\n'))
 

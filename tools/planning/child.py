@@ -238,7 +238,7 @@ def _sampling(cfg: Config, runner: Any, job: RecipeJob, per_image: float) -> dic
     from tools.bench.clock import now
 
     model = getattr(runner.model, 'module', runner.model)
-    generator = gan_sampling.load_generator(cfg, model.state_dict(), dtype=gan_sampling.precision(cfg))
+    generator = gan_sampling.load_generator(cfg, model.state_dict(), dtype=getattr(torch, cfg.sampling.dtype))
     batch = 64 if torch.cuda.is_available() else max(1, min(64, int(2 / per_image) or 1))
     figures = {}
 

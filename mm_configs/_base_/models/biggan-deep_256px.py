@@ -10,4 +10,4 @@ model = dict(
     discriminator=dict(type='DiffAugmentBigGANDeepDiscriminator', input_scale=256, base_channels=96),
     discriminator_steps=2,
     ema_config=dict(type='ExponentialMovingAverage', momentum=0.0002, start_iter=2000))
-sampling = dict(dtype='bfloat16')
+sampling = dict(type='Gan', dtype='bfloat16')

@@ -13,4 +13,4 @@ model = dict(
     discriminator=dict(type='DiffAugmentBigGANDeepDiscriminator', input_scale=64, base_channels=16, block_depth=1),
     discriminator_steps=2,
     ema_config=dict(type='ExponentialMovingAverage', momentum=0.02, start_iter=100))
-sampling = dict(dtype='float32')
+sampling = dict(type='Gan', dtype='float32')

@@ -11,6 +11,7 @@ from mmpretrain.registry import DATASETS
 
 from pipelines.core import lineage
 from pipelines.core.errors import InputError
+from pipelines.openmm.classify import adversarial  # noqa: F401  (it registers itself)
 
 if TYPE_CHECKING:
     import numpy as np

@@ -52,21 +52,12 @@ def load(path: Path, *, data_root: Path, num_classes: int, images: Images = FULL
     Raises:
         InputError: an unreadable config, or one that does not fit the data.
     """
-    from mmengine import DictAction
-
     from pipelines.openmm.compat import scope
 
     scope.check_installed()
     with _environment(FGIC_DATA_ROOT=str(data_root), FGIC_NUM_CLASSES=str(num_classes),
                       FGIC_IMAGES=images.kind):
-        cfg = config_files.read(path)
-    overrides = {}
-    for option in options:
-        key, separator, value = option.partition('=')
-        if not separator:
-            raise InputError('--cfg-options', expected='key=value', found=option, remedy='e.g. train_cfg.max_epochs=3')
-        overrides[key] = DictAction._parse_iterable(value)
-    cfg.merge_from_dict(overrides)
+        cfg = config_files.read(path, options)
     if images.generator:  # after that: an override means the same in every row
         cfg.train_dataloader.dataset = _with_synthetic(cfg.train_dataloader.dataset, images)
     check_num_classes(cfg, path, 1 if cfg.get('class_agnostic') else num_classes)

@@ -154,23 +154,33 @@ def _read_model_indices_once() -> None:
     utils.load = functools.cache(utils.load)
 
 
-def read(path: Path) -> Config:
+def read(path: Path, options: Collection[str] = ()) -> Config:
     """What a config and its bases say together. mmengine imports torch only where a variable is to be filled in.
 
+    Args:
+        options: ``key=value`` overrides from the command line.
     Raises:
-        InputError: an unreadable config.
+        InputError: an unreadable config, or an override without a value.
     """
-    from mmengine.config import Config
+    from mmengine.config import Config, DictAction
 
     _read_model_indices_once()
     if any(name in os.environ for name in _variables(path)):
         from mmengine.logging import MMLogger
         MMLogger.get_current_instance().setLevel('WARNING')  # or it prints every variable
     try:
-        return Config.fromfile(str(path), lazy_import=False)
+        cfg = Config.fromfile(str(path), lazy_import=False)
     except (OSError, SyntaxError, KeyError, AttributeError, NameError, TypeError, ImportError) as error:
         raise InputError(path, expected='an mm config', found=f'{type(error).__name__}: {error}',
                          remedy='compare it with its neighbours in mm_configs/') from None
+    overrides = {}
+    for option in options:
+        key, separator, value = option.partition('=')
+        if not separator:
+            raise InputError('--cfg-options', expected='key=value', found=option, remedy='e.g. train_cfg.max_epochs=3')
+        overrides[key] = DictAction._parse_iterable(value)
+    cfg.merge_from_dict(overrides)
+    return cfg
 
 
 def parameters(path: Path, options: Collection[str] | None = None, *, unread: Collection[str] = ()) -> dict:

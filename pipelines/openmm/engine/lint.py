@@ -1,5 +1,5 @@
-"""What is wrong with an mm config, found before anything trains on it: the rules are in lint_rules.py, lint_stages.py
-and lint_ablations.py.
+"""What is wrong with an mm config, found before anything trains on it: the rules are in lint_rules.py, lint_stages.py,
+lint_networks.py and lint_ablations.py.
 
 The stages, tools/train.py and `python -m tools.lint_configs` all ask here.
 """
@@ -46,7 +46,7 @@ def findings(config: Path, *, data_root: Path, categories: Sequence[Mapping[str,
         axes: what else `config.load` takes.
     """
     from pipelines.openmm.engine import config as mm
-    from pipelines.openmm.engine import lint_ablations, lint_rules, lint_stages
+    from pipelines.openmm.engine import lint_ablations, lint_networks, lint_rules, lint_stages
 
     load: Callable[..., Any] = functools.partial(mm.load, data_root=data_root, num_classes=len(categories), **axes)
     try:
@@ -57,7 +57,7 @@ def findings(config: Path, *, data_root: Path, categories: Sequence[Mapping[str,
     setting = lint_rules.Setting(config, cfg, classes=list(dict.fromkeys(names)), work=work or data_root,
                                  gpus=classifier_gpus if cfg.default_scope == 'mmpretrain' else gpus,
                                  options=options, data_root=data_root, load=load)
-    rules = (*lint_rules.RULES, *lint_stages.RULES, *lint_ablations.RULES)
+    rules = (*lint_rules.RULES, *lint_stages.RULES, *lint_networks.RULES, *lint_ablations.RULES)
     return [finding for rule in rules for finding in rule(setting)]
 
 

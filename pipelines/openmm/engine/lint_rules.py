@@ -156,7 +156,7 @@ def learning_rate(setting: Setting) -> Findings:
     Source: Goyal et al. 2017, Accurate, Large Minibatch SGD (arXiv 1706.02677).
     """
     cfg = setting.cfg
-    if 'optimizer' not in cfg.optim_wrapper:
+    if 'optimizer' not in cfg.get('optim_wrapper', {}):
         return
     batch, accumulated = cfg.train_dataloader.batch_size, cfg.optim_wrapper.get('accumulative_counts', 1)
     total = setting.gpus * batch * accumulated
@@ -179,7 +179,7 @@ def learning_rate(setting: Setting) -> Findings:
 def precision(setting: Setting) -> Findings:
     """How a network computes, and what a generator samples in."""
     from pipelines.openmm.engine import speed
-    from pipelines.openmm.synth import gan_sampling
+    from pipelines.openmm.synth import generators, recipes
     try:
         speed.check(**setting.cfg.get('speed', {}))
     except InputError as error:
@@ -187,7 +187,7 @@ def precision(setting: Setting) -> Findings:
         yield setting.finding(where, **{part: error.parts[part] for part in ('expected', 'found', 'remedy')})
     if setting.cfg.default_scope == 'mmagic':
         try:
-            gan_sampling.precision(setting.cfg)
+            generators.build(setting.cfg, recipes.Recipe(setting.config, setting.data_root, tuple(setting.classes)))
         except InputError as error:
             yield error
 

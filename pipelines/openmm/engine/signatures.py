@@ -24,7 +24,8 @@ CONSUMED = {
 # Where the libraries look a `type` up first; then in their other registries.
 PREFERRED = dict(model=('MODELS', 'TASK_UTILS', 'WEIGHT_INITIALIZERS'), dataloader=('DATASETS', 'DATA_SAMPLERS'),
                  pipeline=('TRANSFORMS',), optim_wrapper=('OPTIM_WRAPPERS', 'OPTIMIZERS'),
-                 param_scheduler=('PARAM_SCHEDULERS',), evaluator=('METRICS',), hooks=('HOOKS',))
+                 param_scheduler=('PARAM_SCHEDULERS',), evaluator=('METRICS',), hooks=('HOOKS',),
+                 sampling=('GENERATORS',))
 
 
 @functools.cache
@@ -69,7 +70,8 @@ def _hands_on(function: Any, name: str) -> bool:
 @functools.cache
 def _registries(scope: str) -> dict[str, Any]:
     from mmengine.registry import Registry
-    modules = [vars(importlib.import_module(f'{name}.registry')) for name in ('mmengine', scope)]
+    ours = ['pipelines.openmm.synth.generators'] if scope == 'mmagic' else []
+    modules = [vars(importlib.import_module(name)) for name in ('mmengine.registry', f'{scope}.registry', *ours)]
     return {name: value for module in modules for name, value in module.items() if isinstance(value, Registry)}
 
 
@@ -95,6 +97,7 @@ def _typeless() -> dict[str, frozenset[str]]:
     from mmengine.runner import LogProcessor, set_random_seed
     from torch.utils.data import DataLoader
 
+    from pipelines.openmm.attacks import Attack
     from pipelines.openmm.engine import speed
 
     def of(built: Any) -> frozenset[str]:
@@ -107,6 +110,7 @@ def _typeless() -> dict[str, frozenset[str]]:
             'optim_wrapper': of(OptimWrapper) | CONSUMED['optim_wrapper'],
             'log_processor': of(LogProcessor), 'randomness': of(set_random_seed),
             'speed': of(speed.apply) - {'network'},
+            'model.attack': of(Attack) | {'p'}, 'model.val_attack': of(Attack),  # AdversarialClassifier
             'auto_scale_lr': frozenset({'enable', 'base_batch_size'}),
             'val_cfg': frozenset({'fp16'}), 'test_cfg': frozenset({'fp16'}),  # ValLoop, TestLoop
             'env_cfg': frozenset({'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'}),  # Runner.setup_env

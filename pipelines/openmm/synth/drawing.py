@@ -1,13 +1,22 @@
-"""A generator as the synth stage sees it: trained on crops, and drawn from; without torch until it works."""
+"""Drawing the images of a recipe: which ones, spread over processes, and their list; without torch until it works."""
 from __future__ import annotations
 
+import functools
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from pipelines.core import fingerprint, seconds, shards
+from pipelines.core import fingerprint, images, seconds, shards
 
-_SHARD = 4  # batches: the most that an interrupted sampling does twice
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pipelines.openmm.synth.generators import Generator
+    from pipelines.openmm.synth.recipes import Recipe
+
+_ENCODERS = 4  # threads of a process: 0.4 ms for a JPEG of 256 px, so a GPU at 4,000 images/s keeps two of them busy
 
 
 def image_seed(seed: int, label: int, index: int) -> int:
@@ -16,97 +25,75 @@ def image_seed(seed: int, label: int, index: int) -> int:
 
 
 @dataclass(frozen=True)
-class Gan:
-    """A generator: its config, the crops it is for, and where its weights are.
-
-    Args:
-        config: an mmagic config.
-        crops: a crop folder.
-        classes: of the crops, by label.
-        weights: the state dict of the GAN or of its generator alone.
-        options: ``key=value`` overrides of the config.
-        gpus: processes to train and sample with.
-    """
-    config: Path
-    crops: Path
-    classes: list[str]
-    weights: Path
-    options: tuple[str, ...] = ()
-    gpus: int = 1
-
-    def load(self) -> Any:
-        from pipelines.openmm.engine import config, threads
-        from pipelines.openmm.synth import gan_sampling
-        threads.set_threads(self.gpus)
-        cfg = config.load(self.config, data_root=self.crops, num_classes=len(self.classes), options=self.options)
-        gan_sampling.precision(cfg)
-        return cfg
-
-    def train(self, folder: Path, *, seed: int) -> None:
-        from pipelines.openmm.engine import as_built, lint, training
-        cfg = self.load()
-        lint.check([self.config], data_root=self.crops, categories=lint.named(self.classes), work=self.crops.parent,
-                   gpus=self.gpus, options=self.options)
-        as_built.check(cfg, dict(train=['square_train.json']))
-        training.train(cfg, folder, seed=seed, title='[synth] train', gpus=self.gpus)
-
-
-@dataclass(frozen=True)
 class Drawing:
-    """Which images are drawn, and how.
+    """Which images are drawn, and how they are written.
 
     Args:
         images_per_class: how many.
         seed: of the images, with class and number.
         format: ``jpg`` or ``png``.
         quality: of JPEG.
-        batch: images sampled together.
-        standing_batches: batches of 64 to average batch norm over before sampling; 0: the averages of the training.
     """
     images_per_class: int
     seed: int
     format: str
     quality: int
-    batch: int
-    standing_batches: int
 
-    def rows(self, gan: Gan) -> list[dict]:
+    def rows(self, recipe: Recipe, generator: Generator) -> list[dict]:
         """Class after class, so that a beginning of the list is balanced."""
-        digest = fingerprint.sha256(gan.weights)
+        digest = recipe.digest
         return [dict(img_path=f'images/{name}/{number}.{self.format}', gt_label=label, split='train',
-                     box_source='synthetic', generator=digest, seed=number)
-                for index in range(self.images_per_class) for label, name in enumerate(gan.classes)
+                     box_source='synthetic', generator=digest, seed=number, **generator.lineage(label, number))
+                for index in range(self.images_per_class) for label, name in enumerate(recipe.classes)
                 for number in [image_seed(self.seed, label, index)]]
 
-    def draw(self, folder: Path, gan: Gan) -> list[dict]:
+    def draw(self, folder: Path, recipe: Recipe) -> list[dict]:
         """Write the images; their rows, with the SHA-256 of each."""
-        rows = self.rows(gan)
-        network = (gan.config.absolute(), gan.crops.absolute(), len(gan.classes), gan.options, gan.weights.absolute())
+        rows = self.rows(recipe, recipe.generator())
         with seconds.part(folder, 'sampling', images=len(rows)):
-            write_images(folder.absolute(), rows, network, quality=self.quality, batch=self.batch,
-                         standing_batches=self.standing_batches, gpus=gan.gpus)
+            write_images(folder.absolute(), rows, recipe.absolute(), quality=self.quality)
         for row, digest in zip(rows, fingerprint.sha256_of(folder / row['img_path'] for row in rows)):
             row['sha256'] = digest
         return rows
 
 
-def write_images(folder: Path, rows: list[dict], network: tuple, *, quality: int, batch: int, standing_batches: int,
-                 gpus: int = 1) -> None:
-    """Sample the images of a list, or go on with it, by so many processes.
+def write_images(folder: Path, rows: list[dict], recipe: Recipe, *, quality: int) -> None:
+    """Draw the images of a list, or go on with it, by as many processes as the generator takes.
 
     Args:
         folder: absolute; gets the images, and scratch in hidden folders.
         rows: of the list.
-        network: `gan_sampling.Network`.
     """
-    from pipelines.openmm.synth import gan_sampling
-    statistics = folder / '.standing' / 'statistics.json' if standing_batches else None
-    if statistics and not statistics.exists():
-        statistics.parent.mkdir(exist_ok=True)
-        gan_sampling.write_standing_statistics(statistics, network, batches=standing_batches)
+    generator = recipe.generator()
+    generator.prepare(folder)
     try:
-        shards.run(gan_sampling.draw, rows, (folder, quality, batch, network, statistics), folder / '.shards',
-                   size=_SHARD * batch, total=len(rows), title='synth: sample',
-                   engine=shards.Engine(gpus, option='--gpus'))
+        shards.run(_write, rows, (folder, quality, recipe), folder / '.shards', size=generator.shard, total=len(rows),
+                   title='synth: sample', engine=generator.engine())
     finally:
-        gan_sampling.release()
+        _open.cache_clear()  # the next recipe may have other weights under the same path
+        generator.release()
+
+
+@functools.lru_cache(maxsize=1)
+def _open(recipe: Recipe) -> Generator:
+    return recipe.generator()
+
+
+def _write(rows: list[dict], folder: Path, quality: int, recipe: Recipe) -> int:
+    """Write a few images: what `shards.run` spreads over processes.
+
+    Args:
+        rows: ``img_path`` (below ``folder``, .jpg or .png), ``gt_label`` and ``seed`` of each.
+        quality: of JPEG.
+    Returns:
+        how many.
+    """
+    def write(row: dict, picture: NDArray[np.uint8]) -> None:
+        path = folder / row['img_path']
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(images.encode_png(picture) if path.suffix == '.png' else
+                         images.encode_jpeg(picture, quality))
+
+    labels, seeds = ([row[key] for row in rows] for key in ('gt_label', 'seed'))
+    with ThreadPoolExecutor(_ENCODERS) as pool:  # while the next one is drawn
+        return sum(1 for _ in pool.map(write, rows, _open(recipe).draw(labels, seeds, folder)))

@@ -1,13 +1,11 @@
 """Sampling from a trained generator: an image for a class and a recorded seed, spread over processes and GPUs.
 
-A config says in which precision: ``sampling = dict(dtype='bfloat16')``.
+gan_generator.py says in which precision and with which weights.
 """
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,14 +14,8 @@ from mmengine import Config
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipelines.core import images, json_files
-from pipelines.core.errors import InputError
-from pipelines.openmm.engine import config_lines, network
+from pipelines.openmm.engine import network
 from pipelines.openmm.engine.devices import device, repeatable
-from pipelines.openmm.weights import loading as weight_files
-
-DTYPES = dict(float32=torch.float32, bfloat16=torch.bfloat16)
-_ENCODERS = 4  # threads of a process: 0.4 ms for a JPEG of 256 px, so a GPU at 4,000 images/s keeps two of them busy
 
 
 def noise(seeds: Iterable[int], size: int) -> Tensor:
@@ -98,21 +90,6 @@ def fold_spectral_norm(generator: nn.Module) -> None:
             nn.utils.remove_spectral_norm(module)
 
 
-def precision(cfg: Config) -> torch.dtype:
-    """What a config's ``sampling`` asks for.
-
-    Raises:
-        InputError: something else than one of `DTYPES`.
-    """
-    asked = cfg.get('sampling', {})
-    if set(asked) != {'dtype'} or asked['dtype'] not in DTYPES:
-        raise InputError(config_lines.place(Path(cfg.filename), 'sampling'),
-                         expected='dict(dtype=...) with one of ' + ', '.join(DTYPES),
-                         found=str(dict(asked)) if asked else 'nothing',
-                         remedy="write sampling = dict(dtype='float32'), or bfloat16 (docs/distributed.md)")
-    return DTYPES[asked['dtype']]
-
-
 def load_generator(cfg: Config, state: Mapping[str, Any], *, dtype: torch.dtype,
                    statistics: Mapping[str, Any] | None = None) -> nn.Module:
     """A config's generator with weights, spectral norm folded in, on this process's device.
@@ -143,61 +120,3 @@ def load_generator(cfg: Config, state: Mapping[str, Any], *, dtype: torch.dtype,
     for name, value in generator.state_dict().items():
         value.copy_(exact[name])
     return generator.to(device(), memory_format=torch.channels_last).eval()
-
-
-# What names a trained network: config file, data folder, number of classes, config overrides, weights file.
-Network = tuple[Path, Path, int, tuple[str, ...], Path]
-
-
-def _load(network: Network) -> tuple[Config, dict[str, Any]]:
-    from pipelines.openmm.engine.config import load
-
-    config, data, num_classes, options, weights = network
-    return load(config, data_root=data, num_classes=num_classes, options=options), weight_files.load(weights)
-
-
-def write_standing_statistics(path: Path, network: Network, *, batches: int) -> None:
-    """`set_standing_statistics` in float32, once for all processes that sample."""
-    cfg, state = _load(network)
-    generator = load_generator(cfg, state, dtype=torch.float32)
-    set_standing_statistics(generator, batches=batches)
-    json_files.write(path, {name: value.tolist() for name, value in generator.state_dict().items()
-                            if name.endswith(('running_mean', 'running_var'))}, indent=None)
-    del generator
-    torch.cuda.empty_cache()  # a worker is to use this GPU
-
-
-@functools.lru_cache(maxsize=1)
-def _generator(network: Network, statistics: Path | None) -> nn.Module:
-    cfg, state = _load(network)
-    return load_generator(cfg, state, dtype=precision(cfg),
-                          statistics=json_files.read(statistics) if statistics else None)
-
-
-def release() -> None:
-    """Forget the generator that `draw` keeps; the next result may have other ones under the same paths."""
-    _generator.cache_clear()
-    torch.cuda.empty_cache()
-
-
-def draw(rows: list[dict], folder: Path, quality: int, batch: int, network: Network, statistics: Path | None) -> int:
-    """Write a few images: what `shards.run` spreads over processes.
-
-    Args:
-        rows: ``img_path`` (below ``folder``, .jpg or .png), ``gt_label`` and ``seed`` of each.
-        quality: of JPEG.
-        batch: images sampled together.
-        statistics: from `write_standing_statistics`; None: the averages of the training.
-    Returns:
-        how many.
-    """
-    def write(row: dict, picture: NDArray[np.uint8]) -> None:
-        path = folder / row['img_path']
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(images.encode_png(picture) if path.suffix == '.png' else
-                         images.encode_jpeg(picture, quality))
-
-    labels, seeds = ([row[key] for row in rows] for key in ('gt_label', 'seed'))
-    pictures = sample(_generator(network, statistics), labels, seeds, batch=batch)
-    with ThreadPoolExecutor(_ENCODERS) as pool:  # while the next batch is sampled
-        return sum(1 for _ in pool.map(write, rows, pictures))
