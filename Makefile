@@ -54,6 +54,9 @@ LAYOUT_OPTIONS := $(if $(LAYOUT),--layout $(LAYOUT)) $(if $(SUPER),--super $(SUP
                   $(if $(SUBSET),--subset)
 DATA_OPTIONS := $(if $(STRICT),--strict) $(if $(MAX_BAD),--max-bad $(MAX_BAD)) $(if $(SCHEDULER),--scheduler $(SCHEDULER))
 
+# Who trains classifiers: a cluster's workers, or one process for each of this machine's GPUs or CPUs.
+RUN_OPTIONS := $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(addprefix --jobs ,$(or $(JOBS),$(if $(SCHEDULER),,$(filter-out 0,$(GPUS)))))
+
 # Which of them the goals need: all are checked against the data before the first training.
 LINT := $(call recipe,detect,$(DETECT)) \
         $(if $(filter synth classify report all,$(MAKECMDGOALS)),$(call recipe,synth,$(SYNTH))) \
@@ -83,7 +86,7 @@ help:  ## this text
 	@echo '  BOXES_FROM  boxes in a file (COCO, CSV, YOLO, MegaDetector), or WORK/DATASET of a run whose detector finds them'
 	@echo '  STRICT=1 stop at the first damaged image; MAX_BAD=0.01: the share of them above which make stops'
 	@echo '  PYTHON   that set-up makes .venv with                                    [$(PYTHON)]'
-	@echo '  SCHEDULER  of a Dask cluster that converts and crops (docs/scaling.md)'
+	@echo '  SCHEDULER  of a Dask cluster that converts, crops and trains classifiers (docs/scaling.md)'
 	@echo '  IMAGES_PER_CLASS    synthetic images to draw; INCEPTION=FILE  weights for FID (needs torch-fidelity)'
 	@echo
 	@echo 'What the stages take, by profile: names of configs in mm_configs/STAGE, or paths of yours'
@@ -144,7 +147,7 @@ synth: crop  ## train BigGAN-deep on the square crops of train, draw images
 classify: crop $(if $(GENERATED),synth)  ## train classifiers with and without each step, compare them
 	@$(PY) -m pipelines.classify --data $(D) --out $(D)/classify --rows $(ROWS) --seeds $(SEEDS) \
 		$(if $(filter file,$(origin ROWS)),--skip-missing) $(if $(TEST),--test $(TEST)) \
-		$(if $(or $(JOBS),$(filter-out 0,$(GPUS))),--jobs $(or $(JOBS),$(GPUS)))
+		$(RUN_OPTIONS)
 
 report: classify  ## one page with everything
 	@$(PY) -m pipelines.report --work $(D) --out $(D)/report

@@ -20,6 +20,8 @@ Every reading of the test split is entered in WORK/DATASET/test_reads.json, and 
 comparisons that were ever made on it. With --test no it stays shut, and the table compares on val.
 
 Only what its config, lists or images changed for is trained or read again.
+
+A batch system without a Dask scheduler trains one run in each job: --list, --only, tools/slurm_classify.sh.
 """
 from __future__ import annotations
 
@@ -39,7 +41,8 @@ from pipelines.openmm.engine import config_files
 
 
 def classify(data: Path, out: Path, models: Path, *, table_rows: list[rows.Row], seeds: list[int],
-             jobs: int | None = None, tested: bool = True, options: tuple[str, ...] = ()) -> dict:
+             jobs: int | None = None, tested: bool = True, options: tuple[str, ...] = (),
+             scheduler: str | None = None, only: int | None = None) -> dict | None:
     """Run the stage.
 
     Args:
@@ -51,8 +54,10 @@ def classify(data: Path, out: Path, models: Path, *, table_rows: list[rows.Row],
         jobs: runs at the same time; None: one per GPU, else one per CPU.
         tested: False: the test split stays shut, and the table is made of val.
         options: ``key=value`` overrides of all the configs.
+        scheduler: address of a Dask scheduler, whose workers train.
+        only: the number of the one run to train, rows first; None: all of them, and the table.
     Returns:
-        the manifest of ``out``.
+        the manifest of ``out``; None where only one run was trained.
     Raises:
         InputError: missing or unfitting lists, configs or weights.
     """
@@ -70,12 +75,18 @@ def classify(data: Path, out: Path, models: Path, *, table_rows: list[rows.Row],
     if not todo:
         raise InputError('--rows', expected='a row that classifies', remedy='add one that starts from it (model://ROW)',
                          found=f'{table_rows[0].name}, which is only a start for others')
+    if only is not None and not 0 <= only < len(wanted):
+        raise InputError('--only', expected=f'a number below {len(wanted)}, the number of runs', found=str(only),
+                         remedy='see them with --list')
     manifest.check_chain(data, *sorted({name.rpartition('/')[0] for run in every for name in run.row.images.lists()}))
     for images in {run.row.images for run in every}:
         manifest.check_outputs(data / 'crop', images.kind)
         if images.generator:
             manifest.check_outputs(data / 'synth' / images.generator, 'images')
-    trainings.do_all(wanted, jobs, tested=tested)
+    if only is not None:
+        trainings.do_all([wanted[only]], 1, tested=tested, scheduler=scheduler)
+        return None
+    trainings.do_all(wanted, jobs, tested=tested, scheduler=scheduler)
     table_rows = list(dict.fromkeys(run.row for run in todo))
     entries = [entry(row, table_rows) for row in table_rows]
     starts = [entry(row) for row in dict.fromkeys(run.row for run in every) if row not in table_rows]
@@ -185,14 +196,21 @@ def main(argv: list[str] | None = None) -> None:
                         help='no: keep the test split shut and compare on val, until the end (default: yes)')
     parser.add_argument('--jobs', type=int, help='runs at the same time (default: one per GPU, else one per CPU); '
                                                  '1 where memory is short')
+    parser.add_argument('--scheduler', metavar='ADDRESS', help='train on a Dask cluster instead: tcp://host:8786')
+    parser.add_argument('--list', action='store_true', help='print the runs, each on a line, and do nothing')
+    parser.add_argument('--only', type=int, metavar='N', help='of the runs that --list prints, train the Nth alone '
+                                                              '(from 0), and make no table')
     parser.add_argument('--cfg-options', nargs='*', default=[], metavar='KEY=VALUE', help='overrides for all the rows')
     args = parser.parse_args(argv)
     table_rows = [rows.Row.parse(text) for text in args.rows]
     if args.skip_missing:
         table_rows = available(table_rows, args.data)
+    if args.list:
+        print('\n'.join(f'{row.name} seed {seed}' for row in table_rows for seed in args.seeds))
+        return
     classify(args.data, args.out, args.models or Workspace(args.out.absolute().parent).model('classify', ''),
              table_rows=table_rows, seeds=args.seeds, jobs=args.jobs, tested=args.test == 'yes',
-             options=tuple(args.cfg_options))
+             options=tuple(args.cfg_options), scheduler=args.scheduler, only=args.only)
 
 
 if __name__ == '__main__':

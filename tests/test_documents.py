@@ -124,6 +124,8 @@ def test_modules_and_options_exist(document):
         commands = re.findall(r'(?:python3? -m ([\w.]+)|python3? (tools/\w+\.py)|(tools/\w+\.sh))([^|;`]*)', line)
         for module, script, shell, rest in commands:
             file = script or re.sub('(slurm|dist)_', '', shell)  # which hand their arguments on
+            if shell and (called := re.search(r' -m (pipelines\.\w+) ', (ROOT / shell).read_text())):
+                module = called[1]
             name = module or file.rpartition('.')[0].replace('/', '.')
             if name.split('.')[0] not in PACKAGES:
                 wrong += [] if importlib.util.find_spec(name.split('.')[0]) else [name]

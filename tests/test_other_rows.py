@@ -69,7 +69,7 @@ def test_rows_are_trained_after_those_that_they_start_from(recipe):
             done.add(run.name)
 
     with ThreadPoolExecutor(4) as pool:
-        assert len(list(trainings.in_order(ordered, lambda run: pool.submit(train, run)))) == 10
+        assert len(list(trainings.in_order(ordered, lambda run: pool.submit(train, run), 10))) == 10
     assert sorted(name for name, _ in started) == sorted(run.name for run in ordered)
     assert all(after for _, after in started)
 

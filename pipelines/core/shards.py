@@ -41,9 +41,9 @@ class Engine:
         """A place to submit to, and how many shards it works on at once."""
         workers = min(self.workers or machine.cpus(), shards)
         if self.scheduler:
-            with _dask_client(self.scheduler) as client:
+            with client(self.scheduler) as dask:
                 # a worker that dies is no fault of the shard it was at
-                yield client.get_executor(pure=False, retries=5), max(1, sum(client.nthreads().values()))
+                yield dask.get_executor(pure=False, retries=5), max(1, sum(dask.nthreads().values()))
         elif workers <= 1:
             yield _Here(), 1
         else:
@@ -71,7 +71,12 @@ def _start(parent: int, workers: int) -> None:
     machine.die_with_parent(parent)
 
 
-def _dask_client(address: str) -> Any:
+def client(address: str) -> Any:
+    """A client of a Dask scheduler: a context.
+
+    Raises:
+        InputError: none answers.
+    """
     from distributed import Client
 
     try:

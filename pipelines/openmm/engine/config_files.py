@@ -138,10 +138,10 @@ def _in_order(options: Collection[str], unread: Collection[str]) -> list[str]:
 
 def environment(path: Path) -> dict[str, str]:
     """The environment variables that a config and its bases read and that are set; without `GIVEN`."""
-    return {name: os.environ[name] for name in sorted(_variables(path)) if name in os.environ and name not in GIVEN}
+    return {name: os.environ[name] for name in sorted(variables(path)) if name in os.environ and name not in GIVEN}
 
 
-def _variables(path: Path) -> set[str]:
+def variables(path: Path) -> set[str]:
     """The environment variables that a config and its bases read."""
     return {name for file in files(path) for name in _VARIABLE.findall(file.read_text(encoding='utf-8'))}
 
@@ -165,7 +165,7 @@ def read(path: Path, options: Collection[str] = ()) -> Config:
     from mmengine.config import Config, DictAction
 
     _read_model_indices_once()
-    if any(name in os.environ for name in _variables(path)):
+    if any(name in os.environ for name in variables(path)):
         from mmengine.logging import MMLogger
         MMLogger.get_current_instance().setLevel('WARNING')  # or it prints every variable
     try:
