@@ -3,7 +3,7 @@
 
 # What a user may set, on the command line alone: names such as WORK mean other things in other people's environments.
 VARIABLES := DATASET RAW LAYOUT SUPER BOX_FRAME SUBSET BOXES_FROM BOXES PROFILE DETECT SYNTH ROWS SEEDS TEST CROP_SIZE \
-             IMAGES_PER_CLASS INCEPTION WEIGHTS WORK GPUS JOBS DEVICE SCHEDULER STRICT MAX_BAD AGAIN PYTHON
+             IMAGES_PER_CLASS INCEPTION IMAGES WEIGHTS WORK GPUS JOBS DEVICE SCHEDULER STRICT MAX_BAD AGAIN PYTHON
 GIVEN     := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 $(foreach name,$(VARIABLES),$(if $(filter environment,$(firstword $(origin $(name)))),$(eval undefine $(name))))
 
@@ -59,10 +59,10 @@ RUN_OPTIONS := $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(addprefix --jobs ,$
 
 # Which of them the goals need: all are checked against the data before the first training.
 LINT := $(call recipe,detect,$(DETECT)) \
-        $(if $(filter synth classify report all,$(MAKECMDGOALS)),$(call recipe,synth,$(SYNTH))) \
-        $(if $(filter classify report all,$(MAKECMDGOALS)),$(foreach row,$(ROW_RECIPES),$(call recipe,classify,$(row))))
+        $(if $(filter synth classify explain report all,$(MAKECMDGOALS)),$(call recipe,synth,$(SYNTH))) \
+        $(if $(filter classify explain report all,$(MAKECMDGOALS)),$(foreach row,$(ROW_RECIPES),$(call recipe,classify,$(row))))
 
-.PHONY: help setup doctor demo test variables convert check detect crop synth classify report all lock docs clean plan profile bench-data bench-train bench-gpu faults
+.PHONY: help setup doctor demo test variables convert check detect crop synth classify explain report all lock docs clean plan profile bench-data bench-train bench-gpu faults
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -87,6 +87,7 @@ help:  ## this text
 	@echo '  STRICT=1 stop at the first damaged image; MAX_BAD=0.01: the share of them above which make stops'
 	@echo '  PYTHON   that set-up makes .venv with                                    [$(PYTHON)]'
 	@echo '  SCHEDULER  of a Dask cluster that converts, crops and trains classifiers (docs/scaling.md)'
+	@echo '  IMAGES   that explain looks at, at most, evenly over the classes       [$(or $(IMAGES),all)]'
 	@echo '  IMAGES_PER_CLASS    synthetic images to draw; INCEPTION=FILE  weights for FID (needs torch-fidelity)'
 	@echo
 	@echo 'What the stages take, by profile: names of configs in mm_configs/STAGE, or paths of yours'
@@ -148,6 +149,9 @@ classify: crop $(if $(GENERATED),synth)  ## train classifiers with and without e
 	@$(PY) -m pipelines.classify --data $(D) --out $(D)/classify --rows $(ROWS) --seeds $(SEEDS) \
 		$(if $(filter file,$(origin ROWS)),--skip-missing) $(if $(TEST),--test $(TEST)) \
 		$(RUN_OPTIONS)
+
+explain: classify  ## look into trained rows: attribution, attention, features, confusions (IMAGES=N: at most so many)
+	@$(PY) -m pipelines.explain --work $(D) $(if $(IMAGES),--images $(IMAGES))
 
 report: classify  ## one page with everything
 	@$(PY) -m pipelines.report --work $(D) --out $(D)/report

@@ -48,6 +48,8 @@ STAGES = {stage.name: stage for stage in (
         ('grid_{real,synthetic}.jpg', 'pictures')), trains=True, several=True),
     Stage('classify', 'pipelines.classify', ('crop', 'synth'), 'table.json', (
         ('table.txt', 'the table as text'), ('predictions/*-seed*.json', 'of each run')), trains=True),
+    Stage('explain', 'pipelines.explain', ('classify',), 'explain.json', (
+        ('sheet_*.jpg', 'pictures'),), several=True, asked=True),
     Stage('report', 'pipelines.report', ('convert', 'detect', 'crop', 'synth', 'classify'), 'index.html'))}
 
 # What else there is in a WORK/DATASET folder.

@@ -11,7 +11,8 @@ from pipelines.reporting.sections import training
 from pipelines.reporting.stages import CLASSIFY, SYNTH
 
 # Recorded, but said by the rows and the config, or in another way; and digests.
-_NOT_OPTIONS = ('titles', 'configs', 'parents', 'comparisons', 'test_reads', 'options', 'environment', 'processes')
+_NOT_OPTIONS = ('titles', 'configs', 'parents', 'comparisons', 'test_reads', 'options', 'environment', 'processes',
+                'split')
 # make's variables, by stage and parameter.
 _VARIABLES = {
     'convert': {'layout': 'LAYOUT', 'super': 'SUPER', 'subset': 'SUBSET'},

@@ -24,7 +24,7 @@ TEXT, BETTER, WORSE, NONE, LINE = (f'#01020{number}' for number in range(3, 8))
 _ON_PAGE = {TEXT: 'currentColor', BETTER: 'var(--better)', WORSE: 'var(--worse)', NONE: 'var(--none)',
             LINE: 'var(--accent)'}
 VERDICT_COLOURS = {'better': BETTER, 'worse': WORSE, 'no gain shown': NONE, 'one seed: no verdict': NONE}
-_GREY = '#8a8f98'
+GREY = '#8a8f98'
 _SERIES = (LINE, '#e69f00', '#009e73', '#cc79a7', '#56b4e9')  # Okabe and Ito's: told apart by the colour-blind, too
 _LINE_POINTS = 300
 _COLUMNS = 2  # of groups side by side, where there are many
@@ -39,9 +39,9 @@ def style(name: str) -> Iterator[None]:
     with matplotlib.rc_context({
             'svg.fonttype': 'none', 'svg.hashsalt': name, 'font.size': 10,
             'text.color': TEXT, 'text.parse_math': False, 'axes.labelcolor': TEXT,
-            'xtick.labelcolor': TEXT, 'ytick.labelcolor': TEXT, 'xtick.color': _GREY, 'ytick.color': _GREY,
-            'axes.edgecolor': _GREY, 'axes.spines.top': False, 'axes.spines.right': False, 'axes.titlesize': 10,
-            'axes.titlelocation': 'left', 'axes.titleweight': 'bold', 'grid.color': _GREY, 'grid.alpha': 0.25,
+            'xtick.labelcolor': TEXT, 'ytick.labelcolor': TEXT, 'xtick.color': GREY, 'ytick.color': GREY,
+            'axes.edgecolor': GREY, 'axes.spines.top': False, 'axes.spines.right': False, 'axes.titlesize': 10,
+            'axes.titlelocation': 'left', 'axes.titleweight': 'bold', 'grid.color': GREY, 'grid.alpha': 0.25,
             'figure.constrained_layout.use': True}):
         yield
 
@@ -82,7 +82,7 @@ def forest(table: Mapping) -> Markup:
             colour = VERDICT_COLOURS[row['change']['verdict']] if row['change'] else TEXT
             _mean(left, y, row['top1'], row['top1_interval'], colour)
             for run in row['runs'].values():
-                left.plot(100 * run['top1'], y + 0.22, '|', color=_GREY, ms=5)
+                left.plot(100 * run['top1'], y + 0.22, '|', color=GREY, ms=5)
             if row['val'] and table['split'] == 'test':
                 left.plot(100 * row['val']['top1'], y, 'D', mec=colour, mfc='none', ms=6)
             if row['change']:
@@ -90,8 +90,8 @@ def forest(table: Mapping) -> Markup:
             right.text(1.02, y, _said(table, row), transform=right.get_yaxis_transform(), va='center', color=colour)
         chance = 100 / len(table['classes'])
         left.axvline(100 * reference['top1'], color=TEXT, lw=1, ls=':')
-        left.axvline(chance, color=_GREY, lw=1, ls='--')
-        left.text(chance, -0.62, ' chance', color=_GREY, fontsize=8, va='center')
+        left.axvline(chance, color=GREY, lw=1, ls='--')
+        left.text(chance, -0.62, ' chance', color=GREY, fontsize=8, va='center')
         right.axvline(0, color=TEXT, lw=1, ls=':')
         left.set(xlim=(0, 100), yticks=range(len(rows)), yticklabels=[fill(row['title'], 30) for row in rows],
                  ylim=(len(rows) - 0.5, -0.8), title=f'Top-1 on {table["split"]}, %')
@@ -143,7 +143,7 @@ def _label(key: str) -> str:
 
 
 def _panel(axis: Axes, title: str, keys: list[str], models: list[Model]) -> None:
-    for key, colour in zip(keys, (*_SERIES, *[_GREY] * len(keys))):
+    for key, colour in zip(keys, (*_SERIES, *[GREY] * len(keys))):
         for i, model in enumerate(models):
             steps, values = _series(model, key)
             axis.plot(steps, values, color=colour, lw=1, alpha=0.8, marker='o' if len(steps) == 1 else None, ms=4,

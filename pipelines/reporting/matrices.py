@@ -21,6 +21,11 @@ _SMALL_CELL = 0.115
 _NAME = 32  # characters
 
 
+def name_of(text: str) -> str:
+    """A class beside a matrix."""
+    return name(text)[:_NAME]
+
+
 def _shares(counts: NDArray) -> NDArray:
     """Of each true class; a class without images has none."""
     return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -73,7 +78,7 @@ def _labelled(names: list[str], columns: list[str], counts: NDArray, totals: NDA
 
 def confusion(classes: list[str], counts: list[list[int]]) -> Markup:
     """All classes, with names and numbers."""
-    shown, cells = [name(text)[:_NAME] for text in classes], np.asarray(counts)
+    shown, cells = [name_of(text) for text in classes], np.asarray(counts)
     return _labelled(shown, shown, cells, cells.sum(axis=1), 'Confusion matrix')
 
 
@@ -89,7 +94,7 @@ def most_confused(classes: list[str], counts: list[list[int]], most: int = LABEL
             break
         chosen += new
     picked = [int(i) for i in order(counts) if int(i) in chosen] or list(range(min(most, len(classes))))
-    names = [name(classes[i])[:_NAME] for i in picked]
+    names = [name_of(classes[i]) for i in picked]
     inside = cells[np.ix_(picked, picked)]
     others = cells[picked].sum(axis=1) - inside.sum(axis=1)
     return _labelled(names, [*names, 'another class'], np.column_stack([inside, others]), cells[picked].sum(axis=1),
@@ -102,7 +107,7 @@ def confusion_of_many(classes: list[str], counts: list[list[int]]) -> Markup:
 
     leaves = order(counts)
     shares = _shares(np.asarray(counts))[np.ix_(leaves, leaves)]
-    names = [name(classes[i])[:_NAME] for i in leaves]
+    names = [name_of(classes[i]) for i in leaves]
     side = _SMALL_CELL * len(names)
     with style('confusion-of-many'):
         figure, axis = plt.subplots(figsize=(side + 2.4, side + 2.4))
