@@ -7,7 +7,7 @@ Two results, each made only when something it depends on changed, and resumed wh
 
     --model-dir  the trained GAN: model.pth, config.py, metrics.jsonl, logs/ (TensorBoard, checkpoints, sample grids)
     --out        images/<class>/<seed>.jpg, train.json (their list, with lineage), metrics.json, grid_real.jpg,
-                 grid_synthetic.jpg
+                 grid_synthetic.jpg, nearest.jpg (those nearest to train, and what they are nearest to)
 
 What draws the images is the recipe's ``sampling = dict(type=...)``. An image depends on the generator's weights, its
 class and its seed, which is its file name; of a GAN, a few of its last bits on the batch it was sampled in, too
@@ -15,10 +15,12 @@ class and its seed, which is its file name; of a GAN, a few of its last bits on 
 is trained: FILE holds the GAN's or generator's state dict for the config. A recipe without a network trains nothing,
 either.
 
-metrics.json: top-1 on real *val* crops of a small classifier trained on the synthetic images, beside the same trained
-on the real train crops, and chance; precision and recall (Kynkaanniemi et al. 2019) in that classifier's feature space;
-FID where Inception's weights are given and the package torch-fidelity is installed. The test split is left to the final
-classifiers: whoever tunes a generator by these figures must not tune it on test.
+metrics.json: figures of the synthetic images and, beside each, the same of held-out real images (val): sharpness, a
+1-NN two-sample test, KID, distances to the nearest train images, coverage by class, precision and recall, in the
+features of a small classifier trained on train; top-1 on val of classifiers trained on the synthetic images, and on the
+real ones; and what in these shows that the generator collapsed, or copies. With Inception's weights, and the package
+torch-fidelity, they are in Inception's features, too, with FID. The test split is left to the final classifiers:
+whoever tunes a generator by these figures must not tune it on test.
 """
 from __future__ import annotations
 
@@ -26,6 +28,7 @@ import argparse
 import functools
 import importlib.util
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -57,7 +60,7 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
         seed: of the training and, with class and number, of the images.
         image_format: ``jpg`` or ``png``.
         quality: of JPEG.
-        classifier_steps: of 32 images, for the two small classifiers; None: see `gan_quality.measure`.
+        classifier_steps: of 32 images, for the small classifiers; None: see `figures.Judge.of`.
         inception: torch-fidelity's Inception weights, for FID.
         gpus: processes to train and sample with.
         options: ``key=value`` overrides of the config.
@@ -85,20 +88,23 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
     def build(folder: Path) -> None:
         cfg = recipe.check()
         synthetic = drawing.draw(folder, recipe)
-        lineage.write_list(folder / 'train.json', classes, synthetic)
         write_grid(folder / 'grid_real.jpg', crops, rows['train'], classes)
         write_grid(folder / 'grid_synthetic.jpg', folder, synthetic, classes)
 
-        from pipelines.openmm.synth import gan_quality
+        from pipelines.openmm.synth import figures
         files = {name: [(root / row['img_path'], row['gt_label']) for row in part] for name, root, part in (
             ('real', crops, rows['train']), ('val', crops, rows['val']), ('synthetic', folder, synthetic))}
         with seconds.part(folder, 'quality figures'):
-            figures = gan_quality.measure(**files, num_classes=len(classes), seed=seed, steps=classifier_steps,
-                                          inception=inception)
+            measured = figures.measure(**files, num_classes=len(classes), seed=seed, steps=classifier_steps,
+                                       inception_weights=inception)
+        for row, rank in zip(synthetic, measured.ranks):
+            row['rank'] = rank
+        lineage.write_list(folder / 'train.json', classes, synthetic)
+        write_nearest(folder / 'nearest.jpg', measured.nearest)
         json_files.write(folder / 'metrics.json', dict(
-            config=config_files.shown(config), images_per_class=count,
+            config=config_files.shown(config), images_per_class=count, classes=classes,
             iterations=cfg.train_cfg.max_iters if trained else None if weights else 0,
-            resolution=max(max(images.size(path)) for path, _ in files['synthetic']), **figures))
+            resolution=max(max(images.size(path)) for path, _ in files['synthetic']), **measured.metrics))
 
     if trained:
         from pipelines.openmm.weights import loading
@@ -126,9 +132,9 @@ def _crops(folder: Path) -> tuple[dict[str, Path], dict[str, list[dict]], list[s
     rows = {split: lineage.read_list(path)[1] for split, path in lists.items()}
     lineage.check_training_list(lists['train'], {row['image_id'] for row in rows['test']})
     for split in ('train', 'val'):
-        if not rows[split]:
-            raise InputError(lists[split], expected='images', found='an empty list',
-                             remedy='run make convert crop again')
+        if len(rows[split]) < 2:
+            raise InputError(lists[split], expected='at least 2 images', found=str(len(rows[split])),
+                             remedy='add images to the dataset, and run make convert crop again')
     return lists, rows, lineage.read_list(lists['train'])[0]
 
 
@@ -167,12 +173,26 @@ def write_grid(path: Path, root: Path, rows: list[dict], classes: list[str], *, 
     images.contact_sheet(pictures, captions, columns=columns, cell=128).save(path, quality=88)
 
 
+def write_nearest(path: Path, nearest: Mapping[str, list[tuple[Path, Path]]]) -> None:
+    """Of each kind of images those nearest to train, above the train images that they are nearest to."""
+    lines = [(file, caption) for name, pairs in nearest.items() for place, caption in enumerate(
+        (name, 'nearest in train')) for file in [pair[place] for pair in pairs]]
+    images.contact_sheet([images.decode(file) for file, _ in lines], [caption for _, caption in lines],
+                         columns=len(next(iter(nearest.values()))), cell=128).save(path, quality=88)
+
+
 def print_metrics(metrics: dict) -> None:
-    trained, covered = metrics['train_on_synthetic'], metrics['precision_recall']
-    print(f'[synth] {trained["classifier"]}, read on {trained["images"]} val images: trained on synthetic '
-          f'{trained["top1"]:.3f}, on real {trained["real_top1"]:.3f}, chance {trained["chance"]:.3f}')
-    fid = '' if metrics['fid'] is None else f'FID {metrics["fid"]:.1f}: '
-    print(f'[synth] precision {covered["precision"]:.3f}, recall {covered["recall"]:.3f}; {fid}{metrics["fid_note"]}')
+    rows = metrics['figures'][0]['rows']
+    for name, row in rows.items():
+        trained = row['as_train']
+        low, high = trained['interval']
+        print(f'[synth] {name:13}  sharpness {row["sharpness"]:.2f}  1-NN {row["one_nn"]:.2f}  KID {row["kid"]:.4f}  '
+              f'nearer to train than 95 % of held-out {row["copies"]:.2f}  coverage {row["coverage"]:.2f}  '
+              f'train on it, read val {trained["top1"]:.3f} [{low:.3f}, {high:.3f}]')
+    for sign, words in metrics['signs'].items():
+        for sentence in words:
+            print(f'[synth] a sign of {sign}: {sentence}')
+    print(f'[synth] chance {metrics["chance"]:.3f}; {metrics["fid_note"]}')
 
 
 @command
@@ -187,7 +207,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--format', choices=FORMATS, default='jpg', help='(default: jpg)')
     parser.add_argument('--quality', type=int, default=95, help='of JPEG (default: 95)')
     parser.add_argument('--classifier-steps', type=int, metavar='N',
-                        help='of 32 images, for the two small classifiers (default: ten epochs of train, at least 300)')
+                        help='of 32 images, for each of the small classifiers (default: ten epochs of train, 300 at '
+                             'least)')
     parser.add_argument('--if-crops', action='store_true',
                         help='where there are no square crops say so and stop without an error')
     parser.add_argument('--inception', type=Path, metavar='FILE', help="torch-fidelity's Inception weights, for FID")

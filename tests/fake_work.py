@@ -97,17 +97,27 @@ def crop(root: Path) -> None:
     _manifest(root / 'crop', 'crop', 'detect/detections.json', **parameters)
 
 
+def figures(**changed) -> dict:
+    """Of a set of images, as synth's metrics.json has them."""
+    top1 = dict(top1=0.733, interval=[0.68, 0.78])
+    return dict(sharpness=0.98, one_nn=0.52, kid=0.01, precision=0.61, recall=0.42, distance=1.2, copy_distance=0.7,
+                copies=0.05, coverage=0.4, coverage_by_class=[0.4] * 5 + [None], recognised=0.75, as_train=top1,
+                as_test=top1) | changed
+
+
 def synth(root: Path, generator: str = '') -> None:
     """Of a generator's own folder, or of the one generator there is."""
     rng, folder, config = np.random.default_rng(3), root / 'synth' / generator, generator or 'y'
     _json(folder / 'metrics.json', dict(
         config=f'mm_configs/synth/toy-dogs/{config}.py', iterations=3000, images_per_class=10, resolution=64,
-        train_on_synthetic=dict(top1=0.412, real_top1=0.733, chance=1 / 6, evaluated_on='val', classifier='small CNN'),
-        precision_recall=dict(precision=0.61, recall=0.42, k=5, feature_space='HOG', real=60, synthetic=60),
-        fid=None, fid_note='No FID: it needs Inception weights.'))
-    for kind in ('real', 'synthetic'):
+        classes=BREEDS, figures=[dict(feature_space='HOG', rows={'held-out real': figures(), 'synthetic': figures(
+            one_nn=0.81, kid=0.36, copies=0.02, as_train=dict(top1=0.412, interval=[0.35, 0.47]))})],
+        signs=dict(collapse=['KID is 36 times that of held-out real images (most: 10)'], copying=[]),
+        classifier='small CNN', steps=300, seeds=3, top_k=1, chance=1 / 6,
+        images=dict(train=60, val=12, synthetic=60), fid_note='FID was not measured: no weights'))
+    for name in ('grid_real', 'grid_synthetic', 'nearest'):
         pictures = [_animal(rng, i // 8)[0] for i in range(48)]
-        images.contact_sheet(pictures, [''] * 48, columns=8, cell=64).save(folder / f'grid_{kind}.jpg')
+        images.contact_sheet(pictures, [''] * 48, columns=8, cell=64).save(folder / f'{name}.jpg')
     _manifest(folder, 'synth', config=f'mm_configs/synth/toy-dogs/{config}.py')
     model(root, f'synth/{config}', ('loss_gen', 'loss_disc'), None)
 

@@ -116,7 +116,10 @@ def test_stages_show_their_numbers(page):
     assert ['test', '120', '87.6', '3', '61.2', '95.1', '70.2'] in cells
     assert ['train', '1,060', '99.1', '0', '–', '–', '–'] in cells
     assert ['nothing found: whole image', '0', '0', '1'] in cells
-    assert 'trained on synthetic images alone gets 41.2 % of the real val images right' in page.text
+    assert ['trained on these, read on val', '73.3 % [68.0, 78.0]', '41.2 % [35.0, 47.0]',
+            'top-1, 95 % interval over seeds and images'] in cells
+    assert 'A sign of collapse: KID is 36 times that of held-out real images (most: 10).' in page.text
+    assert ['brown beagle', '–', '–'] in cells
     assert ['crop', 'python -m pipelines.crop --coco WORK/convert --out WORK/crop --detections '
                     'WORK/detect/detections.json --boxes train=gt,val=det,test=det --kinds full box square'] in cells
     assert ['detect', 'python -m pipelines.detect --coco WORK/convert --out WORK/detect '
@@ -127,7 +130,7 @@ def test_stages_show_their_numbers(page):
 
 def test_pictures_are_inside_the_page_and_decode(page, html):
     sources = page.sources()
-    assert len(sources) == 2 + 8 * 3 + 2  # detection sheets, crop samples, grids
+    assert len(sources) == 2 + 8 * 3 + 3  # detection sheets, crop samples, grids and nearest images
     for source in sources:
         head, content = source.split(',', 1)
         assert head == 'data:image/jpeg;base64'

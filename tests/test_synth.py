@@ -38,28 +38,47 @@ def test_seeds_differ_between_classes_and_do_not_depend_on_the_count():
     assert drawing.image_seed(0, 3, 17) == 300_017
 
 
-def test_precision_and_recall_by_hand():
-    import torch
-
-    from pipelines.openmm.synth.gan_quality import precision_recall
-    real, synthetic = (torch.tensor(row)[:, None] for row in ([0., 1., 2., 3.], [0.5, 1.5, 10., 11.]))
-    # k=1: all balls have radius 1; 10 and 11 lie in none of the real ones, 3 in none of the synthetic ones
-    assert precision_recall(real, synthetic, k=1) == (0.5, 0.75)
-    assert precision_recall(real, real, k=3) == (1.0, 1.0)
-    with pytest.raises(ValueError, match='more than 4 images'):
-        precision_recall(real, real, k=4)
-
-
 def test_classifier_learns_colours_and_repeats():
     import torch
 
-    from pipelines.openmm.synth import gan_quality
+    from pipelines.openmm.synth import small_classifier
     labels = torch.arange(60) % 3
     pixels = torch.randint(0, 80, (60, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     pixels[torch.arange(60), labels] += 120
-    models = [gan_quality.train_classifier(pixels, labels, 3, steps=20, seed=1, batch=16) for _ in range(2)]
-    assert gan_quality.accuracy(models[0], pixels, labels) == 1.0
-    assert torch.equal(gan_quality.run(models[0], pixels), gan_quality.run(models[1], pixels))
+    models = [small_classifier.train(pixels, labels, 3, steps=20, seed=1, batch=16) for _ in range(2)]
+    scores = [small_classifier.run(model, pixels) for model in models]
+    assert torch.equal(scores[0].argmax(1), labels) and torch.equal(*scores)
+    assert small_classifier.run(models[0].embedding, pixels).shape == (60, 32)
+    assert small_classifier.run(models[0].plane, pixels).shape == (60, 32 * 16 * 16 // 256)
+
+
+def test_a_judge_sees_new_images_of_the_kind_noise_copies_and_wrong_labels():
+    import torch
+
+    from pipelines.core import sample_figures
+    from pipelines.openmm.synth import figures
+
+    def drawn(count: int, seed: int) -> figures.Pixels:
+        """Bars of a class's direction and colour, anywhere."""
+        source, labels = torch.Generator().manual_seed(seed), torch.arange(count) % 3
+        pixels = torch.randint(0, 90, (count, 3, 64, 64), dtype=torch.uint8, generator=source)
+        for picture, label in zip(pixels, labels):
+            left, top = torch.randint(0, 44, (2,), generator=source).tolist()
+            wide, high = [(20, 8), (8, 20), (14, 14)][label]
+            picture[label, top:top + high, left:left + wide] += 120
+        return figures.Pixels(pixels, labels)
+
+    train = drawn(96, 0)
+    judge = figures.Judge(train, drawn(48, 1), 3, steps=40, seeds=1)
+    new = judge.look(drawn(96, 2).pixels, train.labels)
+    assert new['signs'] == [] and new['synthetic']['recognised'] > 0.9
+    assert new['held-out real']['one_nn'] == pytest.approx(0.5, abs=0.12)
+    noise = torch.randint(0, 255, (96, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
+    assert len(judge.look(noise, train.labels)['signs']) >= 3  # at any size
+    wrong = judge.look(drawn(96, 2).pixels, train.labels.roll(1))
+    assert [sign.split(' recognises')[0] for sign in wrong['signs']] == ['a classifier of real images']
+    copies = judge.look((train.pixels.flip(3).float() * 0.99).to(torch.uint8), train.labels)['synthetic']
+    assert sample_figures.signs_of_copying(copies) and not sample_figures.signs_of_copying(new['synthetic'])
 
 
 def test_missing_lists_and_test_images_in_training_stop_before_anything_is_written(crops: Path, tmp_path: Path):
@@ -104,7 +123,9 @@ def test_the_whole_stage(crops: Path, tmp_path: Path, capsys):
     weights = fingerprint.sha256(tmp_path / 'models' / 'synth' / 'model.pth')
     assert rows[4] == dict(img_path=f'images/{classes[1]}/100001.jpg', gt_label=1, split='train',
                            box_source='synthetic', generator=weights, seed=100001,
-                           sha256=fingerprint.sha256(tmp_path / 'synth' / rows[4]['img_path']))
+                           sha256=fingerprint.sha256(tmp_path / 'synth' / rows[4]['img_path']),
+                           rank=rows[4]['rank'])
+    assert all(1 <= row['rank'] <= 3 for row in rows)
     assert {images.size(tmp_path / 'synth' / row['img_path']) for row in rows} == {(64, 64)}
     assert len(list((tmp_path / 'synth' / 'images').rglob('*.jpg'))) == 15
     lineage.check_training_list(tmp_path / 'synth' / 'train.json')
@@ -112,10 +133,13 @@ def test_the_whole_stage(crops: Path, tmp_path: Path, capsys):
     assert (tmp_path / 'models' / 'synth' / 'logs' / 'samples' / '000004.jpg').is_file()
 
     metrics = json_files.read(tmp_path / 'synth' / 'metrics.json')
-    assert metrics['train_on_synthetic']['evaluated_on'] == 'val' and metrics['train_on_synthetic']['images'] == 3
-    assert metrics['train_on_synthetic']['chance'] == 0.3333
-    assert metrics['precision_recall']['real'] == metrics['precision_recall']['synthetic'] == 15
-    assert (metrics['fid'], metrics['iterations'], metrics['resolution']) == (None, 4, 64)
+    assert metrics['images'] == dict(train=21, val=3, synthetic=15) and metrics['chance'] == 0.3333
+    rows_of = metrics['figures'][0]['rows']
+    assert list(rows_of) == ['held-out real', 'synthetic'] and len(metrics['figures']) == 1
+    assert set(rows_of['synthetic']) == set(rows_of['held-out real']) - {'kid_floor'}
+    assert rows_of['synthetic']['recognised'] == round(float(np.mean([row['rank'] == 1 for row in rows])), 4)
+    assert images.size(tmp_path / 'synth' / 'nearest.jpg') == (3 * 134, 4 * 148)
+    assert (metrics['iterations'], metrics['resolution']) == (4, 64)
     assert not [path.name for path in (tmp_path / 'synth').iterdir() if path.name.startswith('.')]
 
     capsys.readouterr()

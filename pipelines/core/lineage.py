@@ -3,7 +3,8 @@
 A list is OpenMMLab 2.0's ``{"metainfo": {"classes": [...]}, "data_list": [...]}``. A row has ``img_path`` (relative to
 the list's folder) and ``gt_label`` for the libraries and, for us, ``image_id``, ``split``, ``box_source``, ``score``,
 ``box`` and ``crop`` (xyxy in the source image), or ``generator`` (SHA-256 of its weights) and ``seed`` for a synthetic
-image. ``sha256`` is that of the image's file: whoever names a list as an input has named its images. A box comes from
+image, and ``rank``: the place of its class among the scores of a classifier of real images, 1 the best. ``sha256`` is
+that of the image's file: whoever names a list as an input has named its images. A box comes from
 
     gt           an annotation
     det          this dataset's detector

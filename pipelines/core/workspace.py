@@ -45,7 +45,8 @@ STAGES = {stage.name: stage for stage in (
         ('quarantine.json', 'damaged images, left out'))),
     Stage('synth', 'pipelines.synth', ('crop',), 'metrics.json', (
         ('train.json', 'list of the synthetic images, with lineage'), ('images/*/*.*', 'class/seed'),
-        ('grid_{real,synthetic}.jpg', 'pictures')), trains=True, several=True),
+        ('grid_{real,synthetic}.jpg', 'pictures'), ('nearest.jpg', 'those nearest to train')), trains=True,
+        several=True),
     Stage('classify', 'pipelines.classify', ('crop', 'synth'), 'table.json', (
         ('table.txt', 'the table as text'), ('predictions/*-seed*.json', 'of each run')), trains=True),
     Stage('explain', 'pipelines.explain', ('classify',), 'explain.json', (

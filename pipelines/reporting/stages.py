@@ -21,8 +21,8 @@ DETECT = _result('detect', '--coco WORK/convert', ('config', 'class_agnostic', '
 CROP = _result('crop', '--coco WORK/convert', ('mode_counts', 'parameters'), beside=('*_*.json',),
                by_input=(('detect/detections.json', '--detections WORK/detect/detections.json'),))
 SYNTH = _result('synth', '--crops WORK/crop', (
-    'config', 'iterations', 'images_per_class', 'resolution', 'train_on_synthetic', 'precision_recall', 'fid',
-    'fid_note'), beside=('grid_*.jpg',),
+    'config', 'iterations', 'images_per_class', 'resolution', 'figures', 'signs', 'classifier', 'steps', 'seeds',
+    'chance', 'fid_note', 'classes'), beside=('grid_*.jpg', 'nearest.jpg'),
     by_input=(('weights', '--weights WEIGHTS'), ('inception', '--inception INCEPTION')))
 CLASSIFY = _result('classify', '--data WORK', (
     'classes', 'seeds', 'reference', 'headline', 'split', 'family', 'rows', 'comparisons', 'missing', 'changes'))

@@ -109,7 +109,7 @@ def test_the_plan_stage_by_stage(tmp_path):
     assert crop.images == 3 * 1600 and crop.disk_mb == pytest.approx(1600 * (10e3 + 20e3 + 20e3) / 1e6)
     assert gan.seconds == pytest.approx(1000 * 0.25 + 5 * 0.1 + 2 + 4) and gan.disk_mb == 100 * 3 + 30
     assert drawn.images == 1000 and drawn.seconds == pytest.approx(
-        4 + (1024 + 1000) * 0.02 + 2 * 312 * 0.01 + 2100 * 0.04 / 2)
+        4 + (1024 + 1000) * 0.02 + 2 * 3 * 312 * 0.01 + 2100 * 0.04 / 2)
     assert [row.name for row in rows] == [row.name for row in asked.rows] and len(rows) == 3
     # 1,000 images are 63 iterations, 1,500 with half as many synthetic ones 94
     assert [row.iterations for row in rows] == [2 * 5 * 63, 2 * 5 * 63, 2 * 5 * 94]

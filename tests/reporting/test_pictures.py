@@ -59,4 +59,4 @@ def test_what_cannot_be_shown_is_said(crop):
     assert 'sheet_best.jpg is not there. Remove the folder detect and run make detect.' in shown.text
     assert 'sheet_worst.jpg is damaged (' in shown.text
     assert shown.text.count('of crop cannot be shown: ') == 8 and 'full/0.jpg of crop' in shown.text
-    assert len(shown.sources()) == 2  # the synthetic grids
+    assert len(shown.sources()) == 3  # of the synthetic images

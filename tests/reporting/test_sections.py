@@ -72,7 +72,7 @@ def test_every_generator_has_its_block(tmp_path):
     (root / 'synth/.dcgan_64px.staging').mkdir()
     (root / 'synth/.dcgan_64px.staging/metrics.json').write_text('{')  # a build under way
     shown = read(root)
-    assert len(shown.sources()) == 4
+    assert len(shown.sources()) == 6
     assert shown.text.index('biggan-deep_64px\n') < shown.text.index('dcgan_64px\n')
     cells = [row for rows in shown.tables.values() for row in rows]
     for name in ('biggan-deep_64px', 'dcgan_64px'):

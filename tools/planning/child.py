@@ -231,10 +231,10 @@ def _inference(job: RecipeJob, network: Any, per_image: float, gpu: bool) -> Tim
 
 
 def _sampling(cfg: Config, runner: Any, job: RecipeJob, per_image: float) -> dict[str, Any]:
-    """Seconds of a synthetic image, and of a step of the two small classifiers that judge them."""
+    """Seconds of a synthetic image, and of a step of the small classifiers that judge them."""
     import torch
 
-    from pipelines.openmm.synth import gan_quality, gan_sampling
+    from pipelines.openmm.synth import gan_sampling, small_classifier
     from tools.bench.clock import now
 
     model = getattr(runner.model, 'module', runner.model)
@@ -247,9 +247,9 @@ def _sampling(cfg: Config, runner: Any, job: RecipeJob, per_image: float) -> dic
             pass
 
     def judge(steps: int) -> None:
-        gan_quality.train_classifier(pixels, torch.zeros(64, dtype=torch.long), job.classes, steps=steps, seed=0)
+        small_classifier.train(pixels, torch.zeros(64, dtype=torch.long), job.classes, steps=steps, seed=0)
 
-    pixels = torch.zeros(64, 3, gan_quality.SIDE, gan_quality.SIDE, dtype=torch.uint8)
+    pixels = torch.zeros(64, 3, small_classifier.SIDE, small_classifier.SIDE, dtype=torch.uint8)
     for name, run, least in (('sample', sample, batch), ('judge', judge, 10)):
         run(least)
         start, cpu, count = now(), time.process_time(), 0

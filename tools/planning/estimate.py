@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.core import machine
+from pipelines.core import machine, sample_figures
 from pipelines.core.kinds import Kind
 from tools.planning import commands as asked_for
 from tools.planning import measured
@@ -15,7 +15,7 @@ from tools.planning.schedule import Schedule
 from tools.planning.work import Work
 
 STANDING = 16 * 64  # images that synth averages batch norm over, before it samples
-JUDGE_BATCH, JUDGE_EPOCHS, JUDGE_LEAST = 32, 10, 300  # of the two classifiers that judge synthetic images
+JUDGE_BATCH, JUDGE_EPOCHS, JUDGE_LEAST = 32, 10, 300  # of the classifiers that judge synthetic images
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def _synth(work: Work, data_rates: Mapping[str, Any], known: Mapping[Need, Known
         return [Line('synth', 'train', done=True), Line('synth', 'images', done=True)]
     here = known[work.need('synth', asked_for.config(work.commands['synth']), 'square')]
     processes, train, count = work.processes('synth'), work.data.images['train'], work.synthetic()
-    steps = 2 * max(JUDGE_LEAST, JUDGE_EPOCHS * train // JUDGE_BATCH)
+    steps = 2 * sample_figures.SEEDS * max(JUDGE_LEAST, JUDGE_EPOCHS * train // JUDGE_BATCH)
     read = (train + work.data.images['val'] + count) * measured.seconds(data_rates['crop'], data_rates) / machine.cpus()
     drawn = here.rates.imports + (STANDING + count / processes) * here.rates.sample + steps * here.rates.judge + read
     return [_trained(work, 'synth', here, train, processes, 'synth: train' in work.done),
