@@ -235,7 +235,8 @@ def test_the_parts_of_a_generator_have_one_size(path: Path):
     scope.enter('mmagic')
     cfg = Config.fromfile(str(path))
     side = cfg.model.generator.output_scale
-    assert cfg.model.discriminator.input_scale == side == int(path.stem.split('_')[1].removesuffix('px'))
+    assert side == int(path.stem.split('_')[1].removesuffix('px'))
+    assert cfg.model.get('discriminator', dict(input_scale=side)).input_scale == side
     assert next(step for step in cfg.train_dataloader.dataset.pipeline if step['type'] == 'FitCrop')['size'] == side
 
 

@@ -1,11 +1,9 @@
-"""What the GAN configs need beyond mmagic: the dataset, DiffAugment, sample grids."""
+"""What the generators' configs need beyond mmagic: the dataset and DiffAugment here, the rest by import."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from mmcv.transforms import BaseTransform
@@ -15,8 +13,7 @@ from torch import Tensor
 
 from pipelines.core.images import fit
 from pipelines.openmm.compat import mmagic_import  # noqa: F401  (a hook registers itself)
-from pipelines.openmm.synth import gan_transfer, spectral_norm  # noqa: F401  (a hook registers itself)
-from pipelines.openmm.synth.gan_sampling import sample
+from pipelines.openmm.synth import flow, gan_transfer, grids, spectral_norm  # noqa: F401  (they register themselves)
 
 mmagic_import.install()
 
@@ -120,40 +117,3 @@ class LoaderSeedHook(Hook):
 
     def before_train(self, runner: Any) -> None:
         runner.train_dataloader.generator = torch.Generator().manual_seed(runner.seed)
-
-
-@HOOKS.register_module()
-class SampleGridHook(Hook):
-    """Write the same latent vectors' images every k iterations, to ``samples/`` in the log folder and to TensorBoard.
-
-    Args:
-        interval: iterations between grids; one more is written at the end.
-        columns: images per row, one class each; classes beyond are left out.
-        rows: latent vectors per class.
-    """
-
-    def __init__(self, interval: int, columns: int = 8, rows: int = 4) -> None:
-        self.interval, self.columns, self.rows = interval, columns, rows
-
-    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        if self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner):
-            self.write(runner)
-
-    def write(self, runner: Any) -> None:
-        from mmengine.dist import is_main_process
-        from PIL import Image
-
-        if not is_main_process():
-            return
-        model = getattr(runner.model, 'module', runner.model)
-        generator = model.generator_ema.module
-        columns = min(self.columns, model.num_classes)
-        was_training = generator.training
-        images = np.stack(list(sample(generator, list(range(columns)) * self.rows, range(self.rows * columns))))
-        generator.train(was_training)
-        rows, side = images.reshape(self.rows, columns, *images.shape[1:]), images.shape[1]
-        grid = rows.transpose(0, 2, 1, 3, 4).reshape(self.rows * side, columns * side, 3)
-        folder = Path(runner.work_dir) / 'samples'
-        folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(grid).save(folder / f'{runner.iter + 1:06d}.jpg', quality=95)
-        runner.visualizer.add_image('samples', grid, step=runner.iter + 1)

@@ -90,6 +90,15 @@ def fold_spectral_norm(generator: nn.Module) -> None:
             nn.utils.remove_spectral_norm(module)
 
 
+def generator_state(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The weights of a generator alone, of those of all that was trained; its moving average's, where there is one."""
+    state = state.get('state_dict', state)
+    for prefix in ('generator_ema.module.', 'generator.'):
+        if any(name.startswith(prefix) for name in state):
+            return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    return state
+
+
 def load_generator(cfg: Config, state: Mapping[str, Any], *, dtype: torch.dtype,
                    statistics: Mapping[str, Any] | None = None) -> nn.Module:
     """A config's generator with weights, spectral norm folded in, on this process's device.
@@ -103,13 +112,8 @@ def load_generator(cfg: Config, state: Mapping[str, Any], *, dtype: torch.dtype,
     Raises:
         InputError: weights of another network.
     """
-    state = state.get('state_dict', state)
-    for prefix in ('generator_ema.module.', 'generator.'):
-        if any(name.startswith(prefix) for name in state):
-            state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-            break
     generator = network.build(cfg, part='generator').double()
-    network.load(generator, state, of=cfg)  # in float64, so that theirs are not rounded
+    network.load(generator, generator_state(state), of=cfg)  # in float64, so that theirs are not rounded
     fold_spectral_norm(generator)
     exact = {**generator.state_dict(),
              **{name: torch.tensor(values, dtype=torch.float64) for name, values in (statistics or {}).items()}}

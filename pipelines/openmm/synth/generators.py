@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from mmengine import Config
     from numpy.typing import NDArray
 
-GENERATORS = Registry('generator', scope='mmagic', locations=['pipelines.openmm.synth.gan_generator'])
+GENERATORS = Registry('generator', scope='mmagic', locations=[
+    f'pipelines.openmm.synth.{name}' for name in ('gan_generator', 'flow_generator')])
 
 
 class Generator(ABC):
