@@ -37,6 +37,7 @@ from pipelines import runs, trainings
 from pipelines.core import comparison, json_files, ledger, lineage, manifest, rows, tables
 from pipelines.core.errors import InputError, command
 from pipelines.core.workspace import Workspace
+from pipelines.openmm.classify import cost
 from pipelines.openmm.engine import config_files
 
 
@@ -87,6 +88,7 @@ def classify(data: Path, out: Path, models: Path, *, table_rows: list[rows.Row],
         trainings.do_all([wanted[only]], 1, tested=tested, scheduler=scheduler)
         return None
     trainings.do_all(wanted, jobs, tested=tested, scheduler=scheduler)
+    costs = {run.row.name: cost.of(run.folder, run.load) for run in todo if run.seed == seeds[0]}
     table_rows = list(dict.fromkeys(run.row for run in todo))
     entries = [entry(row, table_rows) for row in table_rows]
     starts = [entry(row) for row in dict.fromkeys(run.row for run in every) if row not in table_rows]
@@ -101,7 +103,7 @@ def classify(data: Path, out: Path, models: Path, *, table_rows: list[rows.Row],
             results[split].setdefault(run.row.name, {})[run.seed] = comparison.read(by_run(run))
             shutil.copyfile(by_run(run), folder / 'predictions' / f'{run.name}{"" if split == "test" else "-val"}.json')
         counts = dict(family=used.comparisons, reads=used.reads) if used else {}
-        table = comparison.tabulate(entries, results.get('test'), results['val'], starts=starts, **counts)
+        table = comparison.tabulate(entries, results.get('test'), results['val'], starts=starts, costs=costs, **counts)
         json_files.write(folder / 'table.json', table)
         (folder / 'table.txt').write_text(tables.as_text(table) + '\n')
 
@@ -116,6 +118,7 @@ def classify(data: Path, out: Path, models: Path, *, table_rows: list[rows.Row],
     manifest.produce(out, 'classify', parameters, inputs, build,
                      packages=('numpy', 'scipy'), quick=True)
     print((out / 'table.txt').read_text(), end='')
+    print(f'\n{tables.speeds(costs)}')
     return manifest.load(out)
 
 

@@ -16,6 +16,7 @@ CONFIGS = ROOT / 'mm_configs'
 LEAVES = sorted(CONFIGS.glob('[!_]*/*.py'))
 CLASSIFY, DETECT = 'classify/resnet18_64px.py', 'detect/faster-rcnn_r18_fpn.py'
 SYNTH = 'synth/biggan-deep_64px.py'
+VIT = 'classify/vit-tiny-p16.py'
 
 
 @pytest.fixture
@@ -165,11 +166,29 @@ def parts(finding: InputError) -> tuple[str, str, str, str]:
      'bad.py:2, model.attack', 'at least 0, as 8/255 (Linf: at most 1)', '8', 'correct it'),
     (CLASSIFY, "model = dict(type='AdversarialClassifier', attack=dict(p=2))",
      'bad.py:2, model.attack', 'a share from 0 to 1', '2', 'correct it'),
+    (CLASSIFY, "param_scheduler = dict(_delete_=True, type='ReduceOnPlateauLR')",
+     'bad.py:2, param_scheduler.monitor', 'what is measured on val: accuracy/...', 'loss',
+     "write monitor='accuracy/top1', rule='greater'"),
+    (CLASSIFY, "param_scheduler = dict(_delete_=True, type='ReduceOnPlateauLR', monitor='accuracy/top1')",
+     'bad.py:2, param_scheduler.rule', 'greater, as more of it is better', 'less', "write rule='greater'"),
+    (VIT, "model = dict(backbone=dict(arch=dict(num_heads=10)))",
+     'bad.py:2, model.backbone.arch.num_heads', 'a divisor of embed_dims, 192', '10',
+     'each head takes as many channels as the others: choose another number'),
 ])
 def test_a_fault_is_found_where_it_is(base, lines, where, expected, found, remedy, child, toy_dogs_coco):
     given = findings(child(base, lines), toy_dogs_coco)
     expected = expected or str(toy_dogs_coco)
     assert [parts(finding) for finding in given] == [(where, expected, found, remedy)]
+
+
+@pytest.mark.parametrize(('heads', 'found'), [(3, '3'), (12, None)])
+def test_weights_of_another_number_of_heads_are_refused(heads, found, child, toy_dogs_coco, monkeypatch):
+    monkeypatch.setattr(lint_rules, 'RULES', [rule for rule in lint_rules.RULES if rule is not lint_rules.weights])
+    config = child('classify/vit-base-p16.py', 'model = dict(backbone=dict(arch=dict(\n    _delete_=True, '
+                   f'embed_dims=768, num_layers=12, num_heads={heads}, feedforward_channels=3072)))')
+    given = findings(config, toy_dogs_coco)
+    assert [parts(finding)[:3] for finding in given] == ([] if found is None else [
+        ('bad.py:2, model.backbone.arch', '12 heads, as weights://vit_base_p16_in21k has', found)])
 
 
 FOUR = '16 = 4 GPUs x 4 images x 1 accumulated'

@@ -61,6 +61,14 @@ def test_table_shows_the_numbers_of_table_json(page, table):
         assert numbers(shown[6]) == rounded(row['macro_f1'], *row['macro_f1_interval'])
 
 
+def test_what_networks_cost_is_shown_where_it_is_known(page, table):
+    known = [row for row in table['rows'] if row['cost']]
+    assert len(known) == len(table['rows']) - 1
+    shown = page.tables['costs']
+    assert [row[1:5] for row in shown[1:]] == [['11.2', '0.56', '96 x 64', '123']] * len(known)
+    assert 'on a CPU, 2 threads, float32, batch 8: other machines' in page.text
+
+
 def test_every_comparison_is_shown_with_its_verdict(page, table):
     titles = {row['name']: row['title'] for row in table['rows']}
     changes, others = [rows[1:] for rows in page.tables.values() if rows[0][:2] == ['row', 'against']]

@@ -87,7 +87,8 @@ def titles(rows: Sequence[Row]) -> dict[str, str]:
 
 
 def tabulate(rows: Sequence[Row], results: Results | None, val: Results | None = None, *, family: int = 0,
-             reads: int | None = None, starts: Sequence[Row] = ()) -> dict[str, Any]:
+             reads: int | None = None, starts: Sequence[Row] = (),
+             costs: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, Any]:
     """The table of `docs/formats.md` from the runs' predictions.
 
     Args:
@@ -99,6 +100,7 @@ def tabulate(rows: Sequence[Row], results: Results | None, val: Results | None =
             in any case.
         reads: how often the test split was ever read; None where that is not known.
         starts: that were trained because rows start from them, and are not compared.
+        costs: by row's name, what its network costs (`docs/formats.md`).
     Raises:
         InputError: rows that were read on different images.
         ValueError: neither ``results`` nor ``val``, or a row without a result.
@@ -121,7 +123,7 @@ def tabulate(rows: Sequence[Row], results: Results | None, val: Results | None =
                                    best_epoch=made[seed]['best_epoch']) for seed, run in runs[row.name].items()}
         table.append(dict(
             name=row.name, title=names[row.name], config=row.config, parent=wanted.change.get(row.name), runs=by_seed,
-            train_images=next(iter(made.values()))['train_images'],
+            train_images=next(iter(made.values()))['train_images'], cost=_cost(costs, row.name),
             val=_val(held[0]['label'], held[1][row.name]) if held else None,
             difference=compared.get((row.name, rows[0].name)),
             change=compared.get((row.name, wanted.change.get(row.name))),
@@ -164,6 +166,12 @@ def _read(results: Results, rows: Sequence[Row], split: str) -> tuple[
                 balanced_accuracy=float(statistics.balanced_accuracy(one.labels, one.predictions).mean()))
         outcomes[row.name] = statistics.outcome(first['label'], scores)
     return first, outcomes, numbers
+
+
+def _cost(costs: Mapping[str, Mapping[str, Any]] | None, name: str) -> dict[str, Any] | None:
+    """What is the same on every machine: a table's bytes follow from its inputs."""
+    found = (costs or {}).get(name)
+    return {key: found[key] for key in ('parameters', 'flops', 'input')} if found else None
 
 
 def _val(labels: Sequence[int], row: Any) -> dict[str, Any]:

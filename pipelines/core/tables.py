@@ -119,9 +119,41 @@ def _closing(table: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
     return ['', *(part for line in lines for part in textwrap.wrap(line, _WIDTH))]
 
 
+def millions(count: float) -> str:
+    """4207000 -> 4.21"""
+    return f'{count / 1e6:.3g}' if count < 1e8 else f'{count / 1e6:.0f}'
+
+
+def _costs(table: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
+    known = [row for row in table['rows'] if row.get('cost')]
+    if not known:
+        return []
+    lines = ['', f'{"network":{_NAME}} {"parameters, M":>14} {"GFLOP":>8} {"input":>12}']
+    for row in known:
+        cost = row['cost']
+        lines.append(f'{names[row["name"]]:{_NAME}} {millions(cost["parameters"]):>14} {cost["flops"] / 1e9:>8.3g} '
+                     f'{"x".join(map(str, cost["input"])):>12}')
+    return lines
+
+
+def machine(cost: Mapping[str, Any]) -> str:
+    """Where a speed was measured, in words."""
+    where = cost['device'] if cost['device'] != 'CPU' else f'{cost["cpu"]}, {counted(cost["threads"], "thread")}'
+    return f'{where}, {cost["dtype"]}, batch {cost["batch"]}'
+
+
+def speeds(costs: Mapping[str, Mapping[str, Any]]) -> str:
+    """Images a second of each row's network, by the machine that they were measured on."""
+    by_machine: dict[str, list[str]] = {}
+    for name, cost in costs.items():
+        by_machine.setdefault(machine(cost), []).append(f'{name:{_NAME}} {cost["images_per_second"]:>8g}')
+    return '\n'.join(line for where, lines in by_machine.items()
+                     for line in (f'images a second, forward pass alone ({where})', *lines))
+
+
 def as_text(table: Mapping[str, Any]) -> str:
     """The table for a terminal."""
     names = _names({row['name']: row['title'] for row in table['rows']})
-    lines = [*textwrap.wrap(_heading(table), _WIDTH), '', *_scores(table, names), *_comparisons(table, names),
-             *_closing(table, names)]
+    lines = [*textwrap.wrap(_heading(table), _WIDTH), '', *_scores(table, names), *_costs(table, names),
+             *_comparisons(table, names), *_closing(table, names)]
     return '\n'.join(lines)

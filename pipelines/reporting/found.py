@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from pipelines.core import json_files, manifest
 from pipelines.core.errors import InputError
 
 METRICS = 'metrics.jsonl'
-TRAINING = (METRICS, 'config.py', manifest.NAME)
+COST = f'{manifest.LOGS}/cost.json'  # of openmm.classify.cost
+TRAINING = (METRICS, 'config.py', manifest.NAME, COST)
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,13 @@ class Model:
         metrics: the lines of ``metrics.jsonl``.
         config: the text of ``config.py``.
         manifest: empty where there is none.
+        cost: what its network costs; empty where that was not measured.
     """
     name: str
     metrics: list[dict]
     config: str
     manifest: Mapping
+    cost: Mapping = field(default_factory=dict)
 
     @property
     def stage(self) -> str:
@@ -173,7 +176,8 @@ def _model(root: Path, folder: Path) -> Model:
             raise InputError(f'{path}:{number}', expected='a JSON object', found=repr(line[:40]),
                              remedy=f'remove {folder} and run make {stage}') from None
     text = config.read_text(encoding='utf-8') if config.exists() else ''
-    return Model(name, rows, text, _manifest(folder, stage))
+    cost = _json(folder / COST, stage, ('parameters', 'images_per_second')) if (folder / COST).exists() else {}
+    return Model(name, rows, text, _manifest(folder, stage), cost)
 
 
 def read(root: Path, kinds: Iterable[Result]) -> Found:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from pipelines.core.errors import InputError
 from pipelines.openmm.compat import scope
-from pipelines.openmm.weights.conversions import biggan_deep, convnext, faster_rcnn, mobilenet_v2, swin, vit
+from pipelines.openmm.weights.conversions import biggan_deep, convnext, densenet, faster_rcnn, mobilenet_v2, swin, vit
 from pipelines.openmm.weights.fit import misfits
 
 TOLERANCE = 1e-5
@@ -55,6 +55,7 @@ def classifier(backbone: dict, head: dict, neck: dict | None = None) -> dict:
 
 LINEAR, POOL = dict(type='LinearClsHead'), dict(type='GlobalAveragePooling')
 CLASSIFIERS = {
+    'densenet121': (densenet, classifier(dict(type='DenseNet', arch='121'), dict(LINEAR, in_channels=1024), POOL)),
     'mobilenet_v2': (mobilenet_v2, classifier(dict(type='MobileNetV2'), dict(LINEAR, in_channels=1280), POOL)),
     'vit_base_patch16_224': (vit, classifier(dict(type='VisionTransformer', arch='b', patch_size=16),
                                              dict(type='VisionTransformerClsHead', in_channels=768))),
@@ -67,9 +68,9 @@ CLASSIFIERS = {
 
 
 def source_classifier(name: str) -> nn.Module:
-    if name == 'mobilenet_v2':
+    if name in ('densenet121', 'mobilenet_v2'):
         import torchvision
-        return randomise(torchvision.models.mobilenet_v2())
+        return randomise(getattr(torchvision.models, name)())
     import timm
     return randomise(timm.create_model(name, pretrained=False))
 

@@ -148,3 +148,21 @@ def test_a_detector_starts_from_coco_but_for_its_classes(toy_dogs_coco, tmp_path
     assert [len(trained[name]) for name in anew] == [2, 2, 4, 4]
     log = next((tmp_path / 'run/logs').rglob('*.log')).read_text()
     assert f'from weights://faster_rcnn_r50_fpn_coco; starting anew: {", ".join(anew)}\n' in log
+
+
+@pytest.mark.parametrize('heads', [2, 4])
+def test_weights_of_another_number_of_heads_do_not_fit(heads, tmp_path, monkeypatch):
+    """Their tensors have the same names and sizes."""
+    scope.enter('mmpretrain')
+    from mmengine.registry import MODELS
+
+    def backbone(heads: int, **more) -> nn.Module:
+        return MODELS.build(dict(type='VisionTransformer', img_size=32, arch=dict(
+            embed_dims=8, num_layers=1, num_heads=heads, feedforward_channels=16), **more))
+
+    give(tmp_path, monkeypatch, backbone(4), normalisation=None, heads=(4,))
+    model = nn.ModuleDict(dict(backbone=backbone(heads, init_cfg=dict(type='Pretrained', checkpoint='weights://mine'))))
+    if heads == 4:
+        return weight_fit.check_fit(model)
+    with pytest.raises(InputError, match=r'weights://mine: expected 4 heads of attention, found 2'):
+        weight_fit.check_fit(model)

@@ -103,6 +103,25 @@ def _state(start: Mapping[str, Any]) -> dict[str, Any]:
     return {name.removeprefix(f'{prefix}.'): value for name, value in state.items() if name.startswith(f'{prefix}.')}
 
 
+def check_heads(module: Any, source: str) -> None:
+    """A network has the heads of attention that its weights were trained with: sizes of tensors do not tell.
+
+    Args:
+        source: of the weights, as ``init_cfg`` names them.
+    Raises:
+        InputError: other ones.
+    """
+    if not source.startswith(weights.SCHEME):
+        return
+    wanted = weights.row(source.removeprefix(weights.SCHEME)).heads
+    found = tuple(dict.fromkeys(part.num_heads for part in module.modules() if isinstance(
+        getattr(part, 'num_heads', None), int)))
+    if wanted and found != wanted:
+        raise InputError(source, expected=f'{" ".join(map(str, wanted))} heads of attention',
+                         found=' '.join(map(str, found)) or 'none', remedy='its tensors would fit and mean something '
+                         'else: train this network from scratch (init_cfg=None)')
+
+
 def check_fit(model: Any) -> None:
     """Every module that starts from such weights finds all its tensors in that file, and the inputs it was made for.
 
@@ -115,6 +134,7 @@ def check_fit(model: Any) -> None:
         own = module.state_dict()
         missing, _ = misfits(own, _state(start))
         _refuse(f'{start["checkpoint"]} for {where or "the model"}', type(module).__name__, missing, own)
+        check_heads(module, start['checkpoint'])
         check_normalisation(model, start['checkpoint'])
 
 

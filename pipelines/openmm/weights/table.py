@@ -26,6 +26,8 @@ class Weights:
         conversion: module of `pipelines.openmm.weights.conversions` that gives it the names of an OpenMMLab model;
             empty: it has them.
         package: of the lock, whose installed files hold it.
+        heads: of its attention, where it has any: each number of them in the order in which its layers have it.
+            Tensors do not tell: another number of heads has the same sizes.
     """
     file: str
     sha256: str
@@ -34,6 +36,7 @@ class Weights:
     normalisation: tuple[tuple[float, ...], tuple[float, ...]] | None = IMAGENET
     conversion: str = ''
     package: str = ''
+    heads: tuple[int, ...] = ()
 
 
 def _torchvision(file: str, conversion: str = '') -> Weights:
@@ -42,9 +45,11 @@ def _torchvision(file: str, conversion: str = '') -> Weights:
                    conversion=conversion)
 
 
-def _timm(name: str, sha256: str, licence: str, normalisation: tuple, conversion: str) -> Weights:
+def _timm(name: str, sha256: str, licence: str, normalisation: tuple, conversion: str, heads: tuple[int, ...] = ()
+          ) -> Weights:
     return Weights(f'{name}.safetensors', sha256, licence,
-                   (f'https://huggingface.co/timm/{name}/resolve/main/model.safetensors',), normalisation, conversion)
+                   (f'https://huggingface.co/timm/{name}/resolve/main/model.safetensors',), normalisation, conversion,
+                   heads=heads)
 
 
 def _efficientnet_lite(number: int, sha256: str) -> Weights:
@@ -69,6 +74,7 @@ TABLE = {
         'mobilenet_v2_imagenet1k.pth', '4f4d2f38e564d8ae0c300f5452d64e28dcaabe75b5256e9e6409d376ae9b086d',
         'Apache-2.0', normalisation=((128.,) * 3, (128.,) * 3)),
     'mobilenet_v2_torchvision': _torchvision('mobilenet_v2-b0353104.pth', 'mobilenet_v2'),
+    'densenet121_imagenet1k': _torchvision('densenet121-a639ec97.pth', 'densenet'),
     'resnet18_imagenet1k': _torchvision('resnet18-f37072fd.pth'),
     'resnet50_imagenet1k': _torchvision('resnet50-0676ba61.pth'),
     'resnet101_imagenet1k': _torchvision('resnet101-63fe2227.pth'),
@@ -76,9 +82,10 @@ TABLE = {
     'faster_rcnn_r50_fpn_coco': _torchvision('fasterrcnn_resnet50_fpn_coco-258fb6c6.pth', 'faster_rcnn'),
     'vit_base_p16_in21k': _timm('vit_base_patch16_224.augreg2_in21k_ft_in1k',
                                 '32aa17d6e17b43500f531d5f6dc9bc93e56ed8841b8a75682e1bb295d722405b',
-                                'Apache-2.0', HALF, 'vit'),
-    'vit_base_p32_in21k': _timm('vit_base_patch32_224.augreg_in21k_ft_in1k', '', 'Apache-2.0', HALF, 'vit'),
-    'swin_base_in22k': _timm('swin_base_patch4_window7_224.ms_in22k_ft_in1k', '', 'MIT', IMAGENET, 'swin'),
+                                'Apache-2.0', HALF, 'vit', (12,)),
+    'vit_base_p32_in21k': _timm('vit_base_patch32_224.augreg_in21k_ft_in1k', '', 'Apache-2.0', HALF, 'vit', (12,)),
+    'swin_base_in22k': _timm('swin_base_patch4_window7_224.ms_in22k_ft_in1k', '', 'MIT', IMAGENET, 'swin',
+                             (4, 8, 16, 32)),
     'convnext_base_in22k': _timm('convnext_base.fb_in22k_ft_in1k', '', 'Apache-2.0', IMAGENET, 'convnext'),
     'efficientnetv2_rw_s_in1k': Weights(
         'efficientnet_v2s_ra2_288-a6477665.pth', 'a6477665', 'Apache-2.0',
