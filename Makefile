@@ -3,7 +3,8 @@
 
 # What a user may set, on the command line alone: names such as WORK mean other things in other people's environments.
 VARIABLES := DATASET RAW LAYOUT SUPER BOX_FRAME SUBSET BOXES_FROM BOXES PROFILE DETECT SYNTH ROWS SEEDS TEST CROP_SIZE \
-             IMAGES_PER_CLASS INCEPTION IMAGES WEIGHTS WORK GPUS JOBS DEVICE SCHEDULER STRICT MAX_BAD AGAIN PYTHON
+             IMAGES_PER_CLASS INCEPTION IMAGES WEIGHTS WORK GPUS JOBS DEVICE SCHEDULER STRICT MAX_BAD AGAIN PYTHON \
+             ROW BUNDLE DETECTOR OUT CONF TARGET ALLOW SAVE
 GIVEN     := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 $(foreach name,$(VARIABLES),$(if $(filter environment,$(firstword $(origin $(name)))),$(eval undefine $(name))))
 
@@ -34,6 +35,11 @@ export FGIC_WEIGHTS := $(WEIGHTS)
 export FGIC_AGAIN   := $(AGAIN)
 export FGIC_BOXES_FROM := $(BOXES_FROM)
 export FGIC_INCEPTION  := $(INCEPTION)
+export FGIC_IMAGES  := $(IMAGES)
+export FGIC_BUNDLE  := $(BUNDLE)
+export FGIC_DETECTOR := $(DETECTOR)
+export FGIC_OUT     := $(OUT)
+export FGIC_ALLOW   := $(ALLOW)
 export PYTHONUTF8   := 1
 
 # What each stage takes, by profile. Every variable can be set: make classify ROWS="resnet50@full my/own.py@square".
@@ -62,7 +68,7 @@ LINT := $(call recipe,detect,$(DETECT)) \
         $(if $(filter synth classify explain report all,$(MAKECMDGOALS)),$(call recipe,synth,$(SYNTH))) \
         $(if $(filter classify explain report all,$(MAKECMDGOALS)),$(foreach row,$(ROW_RECIPES),$(call recipe,classify,$(row))))
 
-.PHONY: help setup doctor demo test variables convert check detect crop synth classify explain report all lock docs clean plan profile bench-data bench-train bench-gpu faults
+.PHONY: help setup doctor demo test variables names convert check detect crop synth classify explain report predict all lock docs clean plan profile bench-data bench-train bench-gpu faults
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -88,6 +94,8 @@ help:  ## this text
 	@echo '  PYTHON   that set-up makes .venv with                                    [$(PYTHON)]'
 	@echo '  SCHEDULER  of a Dask cluster that converts, crops and trains classifiers (docs/scaling.md)'
 	@echo '  IMAGES   that explain looks at, at most, evenly over the classes       [$(or $(IMAGES),all)]'
+	@echo '  IMAGES   of predict: a file, a folder, a pattern, or a list (.txt); ROW: RECIPE@IMAGES; BUNDLE: in place of it'
+	@echo '  CONF, TARGET, ALLOW, OUT, SAVE="crops pictures", DETECTOR  of predict (docs/use.md)'
 	@echo '  IMAGES_PER_CLASS    synthetic images to draw; INCEPTION=FILE  weights for FID (needs torch-fidelity)'
 	@echo
 	@echo 'What the stages take, by profile: names of configs in mm_configs/STAGE, or paths of yours'
@@ -122,6 +130,9 @@ $(foreach name,$(VARIABLES),$(eval variables: export FGIC_$(name) := $$($(name))
 variables:
 	@$(PYTHON) -m tools.check_variables
 
+names:
+	@$(PYTHON) -m tools.check_variables --names
+
 convert: variables setup  ## raw annotations -> COCO
 ifneq ($(TOY),)
 	@$(PY) -m data_converters.toy --dataset $(DATASET) --out $(D)/raw
@@ -155,6 +166,14 @@ explain: classify  ## look into trained rows: attribution, attention, features, 
 
 report: classify  ## one page with everything
 	@$(PY) -m pipelines.report --work $(D) --out $(D)/report
+
+CHAIN := $(if $(BUNDLE),--bundle "$$FGIC_BUNDLE",--work $(D) $(if $(ROW),--row '$(ROW)') $(if $(DETECTOR),--detector "$$FGIC_DETECTOR") \
+         $(if $(filter command,$(origin SEEDS)),--seeds $(SEEDS)))
+
+predict: names setup  ## find and name the animals in IMAGES, by a row that was trained: ROW, else the best on val
+	@$(PY) -m pipelines.predict "$$FGIC_IMAGES" $(CHAIN) --gpus $(or $(filter-out 0,$(GPUS)),1) \
+		$(if $(OUT),--out "$$FGIC_OUT") $(if $(CONF),--conf '$(CONF)') $(if $(TARGET),--target '$(TARGET)') \
+		$(if $(ALLOW),--allow "$$FGIC_ALLOW") $(if $(SCHEDULER),--scheduler '$(SCHEDULER)') $(foreach what,$(SAVE),--save-$(what))
 
 plan: variables setup  ## before the hours are spent: iterations, memory, disk and hours of what make report would do here
 	@$(MAKE) -n --no-print-directory report | $(PY) -m tools.plan --work $(WORK)

@@ -81,3 +81,11 @@ def toy_birds_coco(toy_birds_raw: Path) -> Path:
     out = toy_birds_raw.parent / 'convert'
     convert('toy-birds', toy_birds_raw, out)
     return out
+
+
+@pytest.fixture(scope='session')
+def chain_work(toy_dogs_coco: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """WORK/toy-dogs with a barely trained detector and classifiers (`tests/chain_work.py`): a quarter of a minute."""
+    from tests import chain_work as made
+
+    return made.make(toy_dogs_coco, tmp_path_factory.mktemp('chain') / 'toy-dogs')

@@ -40,7 +40,7 @@ def python(*arguments: str, **kwargs) -> subprocess.CompletedProcess:
 
 @pytest.mark.parametrize('module', [
     'data_converters.toy', 'data_converters.convert', 'pipelines.detect', 'pipelines.crop', 'pipelines.synth',
-    'pipelines.classify', 'pipelines.report', 'tools.train', 'tools.test'])
+    'pipelines.classify', 'pipelines.predict', 'pipelines.report', 'tools.train', 'tools.test'])
 def test_help_teaches_at_once(module):
     start = time.monotonic()
     done = python(module, '--help')

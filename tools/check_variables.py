@@ -37,10 +37,13 @@ def main(argv: list[str] | None = None) -> None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in _ASKED:
         parser.add_argument(f'--{name.replace("_", "-")}', default=os.environ.get(f'FGIC_{name.upper()}', ''))
+    parser.add_argument('--names', action='store_true', help='check the names alone: no raw data are read')
     args = parser.parse_args(argv)
     given = args.given.split()
     check_names(given, args.known.split())
-    values = {name: value for name, value in vars(args).items() if name not in ('given', 'known')}
+    if args.names:
+        return
+    values = {name: value for name, value in vars(args).items() if name not in ('given', 'known', 'names')}
     check_words(**{name.upper(): value for name, value in values.items() if name not in _WHOLE})
     check_values(values, given)
     if names.fault(args.dataset) or '/' in args.dataset:

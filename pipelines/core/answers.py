@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.core.bundle import Bundle, groups
+from pipelines.core.bundle import Bundle
+from pipelines.core.card import groups
 from pipelines.core.errors import InputError
 
 LEVELS = ('class', 'super-class')
@@ -117,3 +118,19 @@ def shown(answer: Answer, **more: Any) -> dict[str, Any]:
     """As JSON."""
     return dict(level=answer.level, name=answer.name, confidence=round(answer.confidence, 5), reason=answer.reason,
                 **more)
+
+
+def promise(row: dict[str, Any], target: float) -> str:
+    """What val says of a target, in words.
+
+    Args:
+        row: of `calibration.unsure_below`.
+    """
+    if row['value'] is None:
+        return f'no confidence reaches {target:.0%} on the {row["images"]:,} images of val: the answer is always open'
+    low, high = row['interval']
+    seen = (f'{row["accuracy"]:.1%} of val\'s answers from {row["value"]:.2f} on are right ({low:.1%} to {high:.1%}), '
+            f'those to {row["coverage"]:.0%} of its {row["images"]:,} images')
+    if row['promised']:
+        return f'{target:.0%} are promised: {seen}'
+    return f'cannot promise {target:.0%}, val is too small (at least {row["needs"]:,} images): {seen}'

@@ -10,6 +10,7 @@ again as any result. Prediction, export and serving read nothing else. Nothing i
 """
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 from collections.abc import Sequence
@@ -18,18 +19,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pipelines.core import calibration, coco, json_files, lineage, manifest, records, thresholds
+from pipelines.core import calibration, json_files, manifest, records
+from pipelines.core.card import CARD, FORMAT, VAL, describe
 from pipelines.core.errors import InputError
 from pipelines.core.fingerprint import Cache, fingerprint
 from pipelines.core.kinds import Kind
 from pipelines.core.rows import Images
 from pipelines.core.workspace import Workspace, trained_detector
 
-CARD, VAL = 'card.json', 'val.json'
-FORMAT = 1
 _FILES = ('config.py', 'model.pth')
 _AGAIN = 'make it again from WORK/DATASET, or copy the whole folder'
 
@@ -111,12 +108,6 @@ def read(folder: Path) -> Bundle:
     return Bundle(folder, card)
 
 
-def groups(classes: Sequence[str], super_classes: Sequence[str]) -> NDArray[np.float64]:
-    """(C, G) 1 where a class belongs to a super-class, these in the order in which they occur first."""
-    names = list(dict.fromkeys(super_classes))
-    return np.array([[float(own == name) for name in names] for own in super_classes]).reshape(len(classes), len(names))
-
-
 def make(work: Path, row: str, *, seeds: Sequence[int] = (), detector: Path | None = None) -> Bundle:
     """Gather a row's chain.
 
@@ -150,7 +141,7 @@ def make(work: Path, row: str, *, seeds: Sequence[int] = (), detector: Path | No
             _copy(run, folder / 'classifier' / f'seed{seed}')
         if found:
             _copy(found, folder / 'detector')
-        _describe(folder, row, runs, found, work)
+        describe(folder, row, runs, found, work)
 
     manifest.produce(out, 'bundle', dict(row=row, seeds=sorted(runs), detector=found.name if found else None), inputs,
                      build, packages=('numpy', 'scipy'), quick=True)
@@ -210,75 +201,41 @@ def _copy(source: Path, target: Path) -> None:
             shutil.copyfile(source / name, target / name)
 
 
-def _describe(folder: Path, row: str, runs: dict[int, Path], detector: Path | None, work: Path
-              ) -> None:
-    """Write the card, and what val says."""
-    space, lists = Workspace(work), work / Images.parse(row.partition('@')[2]).lists(['val'])[0]
-    classes = lineage.read_list(lists)[0]
-    categories = json_files.read(lists)['metainfo'].get('categories') or []
-    parents = [str(one.get('supercategory') or 'object') for one in categories] or ['object'] * len(classes)
-    labels, scores = _on_val(runs, classes)
-    fitted = calibration.temperature(labels, scores)
-    calibrated = calibration.tempered(scores, fitted['value'])
-    member = groups(classes, parents)
-    levels = {'class': (calibrated, labels)}
-    if member.shape[1] > 1:
-        levels['super-class'] = (calibrated @ member, member[labels].argmax(axis=1))
-    json_files.write(folder / VAL, {level: dict(
-        confidence=np.round(values.max(axis=1), 6).tolist(), right=(values.argmax(axis=1) == truth).tolist())
-        for level, (values, truth) in levels.items()}, indent=None)
-    cropped = json_files.read(space.folder('crop') / 'summary.json')['parameters']
-    cache = records.known(folder.parent)
-    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob('*') if path.is_file())
-    json_files.write(folder / CARD, dict(
-        format=FORMAT, row=row, seeds=sorted(runs), classes=classes, super_classes=parents,
-        crop=dict(kind=Images.parse(row.partition('@')[2]).kind, min_size=cropped['min_size'],
-                  size=cropped['size']),
-        detector=_detector(detector), temperature=fitted,
-        val=dict(images=len(labels), top1=round(float((calibrated.argmax(axis=1) == labels).mean()), 4)),
-        trained_on=_trained_on(space, runs),
-        files={name: fingerprint(folder / name, cache, inside=Path(name).name)[0] for name in files}))
+# --- command lines ---
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--work', type=Path, help='WORK/DATASET, whose stages have run')
+    parser.add_argument('--row', metavar='RECIPE@IMAGES', help='of its table; default: the best on val')
+    parser.add_argument('--seeds', type=int, nargs='+', default=[], help='whose scores are averaged; default: all')
+    parser.add_argument('--detector', type=Path, metavar='PATH', help='another run (WORK/DATASET), whose detector '
+                        'finds the animals')
+    parser.add_argument('--bundle', type=Path, metavar='FOLDER', help='in place of --work and --row: a bundle')
 
 
-def _on_val(runs: dict[int, Path], classes: list[str]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Labels, and scores averaged over seeds, of val's images.
+def of(args: argparse.Namespace) -> Bundle:
+    """The bundle that a command line names.
 
     Raises:
-        InputError: seeds that were not trained on the same classes and judged on the same images.
+        InputError: none, or one that cannot be made.
     """
-    read = {folder: json_files.read(folder / VAL) for folder in runs.values()}
-    first = next(iter(read.values()))
-    for folder, content in read.items():
-        if content['classes'] != classes or any(content[key] != first[key] for key in ('image_id', 'label')):
-            raise InputError(folder / VAL, expected='the classes and val images of the other seeds and of crop',
-                             found='others', remedy='run make classify again')
-    return np.array(first['label']), np.mean([content['scores'] for content in read.values()], axis=0)
+    if args.bundle:
+        return read(args.bundle)
+    if not args.work:
+        raise InputError('--work', expected='WORK/DATASET, or --bundle', found='neither',
+                         remedy='e.g. --work work_dirs/cub --row efficientnet-lite0@square')
+    return make(args.work, args.row or _headline(args.work), seeds=args.seeds, detector=args.detector)
 
 
-def _detector(folder: Path | None) -> dict[str, Any] | None:
-    """What is known of a detector, its threshold from its own dataset's val."""
-    if folder is None:
-        return None
-    own = Workspace(folder.parents[2])
-    truth, results = own.folder('convert') / 'val.json', own.folder('detect') / 'detections_val.json'
-    facts: dict[str, Any] = dict(value=None, images=0, animals=0)
-    agnostic, classes = True, None
-    if truth.is_file():
-        of_val = coco.read(truth)
-        classes = len(of_val.classes)
-        if results.is_file():
-            summary = json_files.read(own.folder('detect') / 'metrics.json')
-            agnostic = bool(summary['class_agnostic'])
-            if summary.get('box_source') == 'det':
-                facts = thresholds.detections(of_val, json_files.read(results), class_agnostic=agnostic)
-    return dict(recipe=folder.name, dataset=folder.parents[2].name, class_agnostic=agnostic, classes=classes,
-                threshold=facts)
+def _headline(work: Path) -> str:
+    """The row of classify's table that is best on val.
 
-
-def _trained_on(space: Workspace, runs: dict[int, Path]) -> dict[str, Any]:
-    """Dataset, images, and the digests of the lists, as the first run's manifest and val's predictions have them."""
-    first = next(iter(runs.values()))
-    rows = manifest.found(first).get('inputs', [])
-    return dict(dataset=space.root.resolve().name, images=json_files.read(first / VAL).get('train_images'),
-                lists={row['path']: row['sha256'] for row in rows if row['path'].endswith('.json')},
-                weights={row['path']: row['sha256'] for row in rows if not row['path'].endswith('.json')})
+    Raises:
+        InputError: no table, or none that says one.
+    """
+    path = Workspace(work).folder('classify') / 'table.json'
+    found: str | None = json_files.read(path)['headline'] if path.is_file() else None
+    if found is None:
+        raise InputError('--row', expected='RECIPE@IMAGES, as no table says which row is best on val', found='nothing',
+                         remedy='say one (ROW=...), or run make classify')
+    print(f'[bundle] {found}, the best row on val', flush=True)
+    return found

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import simplejpeg
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image, JpegImagePlugin
+from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
 from pipelines.core import jpeg
 from pipelines.core.boxes import EXIF_STEPS, whole_pixels
@@ -70,6 +70,8 @@ def _refusing(path: str | Path, expected: str) -> Iterator[None]:
         raise
     except Exception as error:  # on damaged bytes Pillow raises nearly anything
         found = ' '.join(str(error).split()) or type(error).__name__
+        if isinstance(error, UnidentifiedImageError):  # Pillow's words have an address in memory
+            found = f'nothing that begins as {", ".join(_FORMATS)} does'
         kind = InputError if getattr(error, 'errno', None) else DamagedError  # no file, or a disk that fails
         raise kind(path, expected=expected, found=found, remedy=_REMEDY) from None
 

@@ -51,6 +51,10 @@ STAGES = {stage.name: stage for stage in (
         ('table.txt', 'the table as text'), ('predictions/*-seed*.json', 'of each run')), trains=True),
     Stage('explain', 'pipelines.explain', ('classify',), 'explain.json', (
         ('sheet_*.jpg', 'pictures'),), several=True, asked=True),
+    Stage('predict', 'pipelines.predict', ('detect', 'classify'), 'predictions.json', (
+        ('predictions.csv', 'a row for every animal'), ('summary.json', 'counts'), ('index.html', 'the page'),
+        ('crops/*.jpg', 'what the classifiers saw'), ('pictures/*.jpg', 'with boxes and answers')),
+        several=True, asked=True),
     Stage('report', 'pipelines.report', ('convert', 'detect', 'crop', 'synth', 'classify'), 'index.html'))}
 
 # What else there is in a WORK/DATASET folder.

@@ -3,8 +3,10 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import functools
 import hashlib
+import io
 import os
 import re
 from collections.abc import Collection
@@ -169,7 +171,8 @@ def read(path: Path, options: Collection[str] = ()) -> Config:
         from mmengine.logging import MMLogger
         MMLogger.get_current_instance().setLevel('WARNING')  # or it prints every variable
     try:
-        cfg = Config.fromfile(str(path), lazy_import=False)
+        with contextlib.redirect_stdout(io.StringIO()):  # what a config imports says what optional parts it lacks
+            cfg = Config.fromfile(str(path), lazy_import=False)
     except (OSError, SyntaxError, KeyError, AttributeError, NameError, TypeError, ImportError) as error:
         raise InputError(path, expected='an mm config', found=f'{type(error).__name__}: {error}',
                          remedy='compare it with its neighbours in mm_configs/') from None
