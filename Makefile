@@ -108,12 +108,14 @@ demo: setup  ## the whole pipeline on drawn dogs, on a CPU, in minutes
 	@$(MAKE) --no-print-directory report DATASET=toy-dogs PROFILE=toy
 	@echo 'open $(WORK)/toy-dogs/report/index.html'
 
+# A worker per CPU this process may use, in as much memory as eight need.
+XDIST := -n logical --maxprocesses 8 --dist worksteal
 test: setup  ## every test: lint, fast ones, then one real iteration of every stage and config
 	$(PY) -m ruff check .
 	$(VENV)/bin/lint-imports
 	$(PY) -m mypy
-	$(PY) -m pytest
-	$(PY) -m pytest -m mm
+	$(PY) -m pytest $(XDIST)
+	$(PY) -m pytest -m mm $(XDIST)
 
 all: report  ## all stages of DATASET
 
