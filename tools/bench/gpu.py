@@ -1,8 +1,8 @@
 """Everything that only a GPU can show, in steps with a time limit each, the most telling first.
 
-    make bench-gpu                                    all steps, about 12 minutes on one card
+    make bench-gpu                                    all steps; each has a limit
     python -m tools.bench.gpu --minutes 8             no step begins after that; it says which are left
-    python -m tools.bench.gpu --only detect tests     some of the steps
+    python -m tools.bench.gpu --only biggan-train tests     some of the steps
     python -m tools.bench.gpu --list                  the steps, their commands and limits
     python -m tools.bench.gpu --size small            the same steps at sizes that a CPU can do, to try them
 
@@ -12,6 +12,7 @@ Results are written as they come, into --out:
     table.md          made of them: paste it into docs/benchmarks.md
     STEP.txt          all that the step printed
     profile/          the detector's operators, by their time on the card
+    kept/             drawn pictures, and what large products and copies reach on this machine
 
 The same command goes on where it was cut: a step that is done, by the same code on the same card, is not run again. A
 step that was cut keeps the rows that it had by then. Nothing is downloaded: pictures are drawn, weights are random.
@@ -35,7 +36,7 @@ from tools.bench import processes
 from tools.bench.measure import ROOT
 
 RESULTS, TABLE = 'results.jsonl', 'table.md'
-TRAIN = ('-m', 'tools.bench.train', '--rounds', '1', '--size', '{size}')
+TRAIN = ('-m', 'tools.bench.train', '--rounds', '1', '--size', '{size}', '--keep', '{out}/kept')
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Step:
     Args:
         name: to choose it by.
         shows: in words.
-        full: arguments of Python on a GPU; ``{out}`` is the folder of the results, ``{size}`` full or small.
+        full: arguments of Python on a GPU; ``{out}`` is the folder of the results, ``{size}`` full or small, ``{side}``
+            the pixels of a classifier's case.
         small: what is added to them, or put in their place where it begins with ``-m``, to try the step on a CPU.
         limit: seconds on one card of today's; after them the step is stopped.
     """
@@ -57,24 +59,37 @@ class Step:
 
     def command(self, size: str, out: Path) -> list[str]:
         words = self.full if size == 'full' else self.small if self.small[:1] == ('-m',) else (*self.full, *self.small)
-        return [sys.executable, *(word.format(out=out, size=size) for word in words)]
+        side = dict(full='224 px', small='64 px')[size]
+        return [sys.executable, *(word.format(out=out, size=size, side=side) for word in words)]
 
 
+def _rates(name: str, shows: str, *words: str, iterations: int, warm_up: int, limit: int) -> Step:
+    """Rates of ours against stock, in one phase: a row is of use without the others."""
+    return Step(name, shows, (*TRAIN, *words, '--iterations', str(iterations), '--warm-up', str(warm_up)), ('--quick',),
+                limit)
+
+
+_DETECT, _GAN, _CLASSIFY = (('--only', stage, '--phase') for stage in ('detect', 'synth', 'classify'))
 STEPS = (
-    Step('detect', 'the detector against stock, and its operators by time',
-         (*TRAIN, '--only', 'detect', '--iterations', '16', '--warm-up', '16', '--profile', '{out}/profile'),
-         ('--quick',), 240),
-    Step('tests', 'the tests of -m gpu', ('-m', 'pytest', '-m', 'gpu', '-p', 'no:cacheprovider', 'tests'),
-         ('-m', 'pytest', '-p', 'no:cacheprovider', 'tests/openmm/test_ops.py'), 150),
-    Step('classify', 'ResNet-50 at 224 and 448 px against stock',
-         (*TRAIN, '--only', 'classify', '--iterations', '40', '--warm-up', '32'), ('--quick',), 150),
-    Step('synth', 'BigGAN-deep, training and sampling against stock',
-         (*TRAIN, '--only', 'synth', '--iterations', '16', '--warm-up', '8'), ('--quick',), 150),
+    _rates('detect-train', 'the detector against stock, and its operators by time', *_DETECT, 'train', '--profile',
+           '{out}/profile', iterations=8, warm_up=16, limit=150),
+    _rates('detect-infer', 'its inference', *_DETECT, 'infer', iterations=12, warm_up=16, limit=90),
+    _rates('resnet50-train', 'ResNet-50 against stock', *_CLASSIFY, 'train', '--case', 'ResNet-50, {side}',
+           iterations=16, warm_up=24, limit=150),
+    _rates('biggan-train', 'BigGAN-deep against stock', *_GAN, 'train', iterations=8, warm_up=4, limit=150),
+    _rates('biggan-sample', 'its sampling', *_GAN, 'infer', iterations=8, warm_up=4, limit=90),
+    Step('tests', 'the tests of -m gpu', ('-m', 'pytest', '-m', 'gpu', '-x', '-p', 'no:cacheprovider', 'tests'),
+         ('-m', 'pytest', '-p', 'no:cacheprovider', 'tests/openmm/test_ops.py'), 240),
+    _rates('resnet50-infer', 'ResNet-50, inference', *_CLASSIFY, 'infer', '--case', 'ResNet-50, {side}',
+           iterations=16, warm_up=24, limit=100),
+    Step('resnet50-448px', 'ResNet-50 at 448 px',
+         (*TRAIN, *_CLASSIFY, 'train', '--case', '448', '--iterations', '16', '--warm-up', '24'),
+         (*TRAIN, *_CLASSIFY, 'train', '--quick'), 150),
     Step('cudagraphs', 'what CUDA graphs give a classifier',
          (*TRAIN, '--config', 'mm_configs/classify/resnet50_cudagraphs.py', '--against',
-          'mm_configs/classify/resnet50.py', '--iterations', '40', '--warm-up', '32'),
+          'mm_configs/classify/resnet50.py', '--iterations', '16', '--warm-up', '24'),
          (*TRAIN, '--config', 'mm_configs/classify/resnet18_64px.py', '--against',
-          'mm_configs/classify/resnet18_64px.py', '--quick'), 120))
+          'mm_configs/classify/resnet18_64px.py', '--quick'), 150))
 
 
 def card() -> dict[str, Any]:

@@ -5,6 +5,7 @@
     python -m tools.bench.train --config A.py               any config of mm_configs/ against its stock counterpart
     python -m tools.bench.train --config A.py --against B.py      or against another one
     python -m tools.bench.train --config A.py --against A.py --cfg-options KEY=VALUE ...     or what an option does
+    python -m tools.bench.train --only classify --phase train       its training alone
     python -m tools.bench.train --config A.py --profile FOLDER      and where a step's time goes, by operator
 
 Fresh processes in turn, round by round; a rate is that of the median time, a ratio has its range over the rounds.
@@ -45,7 +46,7 @@ from typing import Any
 
 from pipelines.core.errors import InputError, command, some_of
 from pipelines.openmm.engine import threads
-from tools.bench import measure, train_sides
+from tools.bench import measure, train_kept, train_sides
 from tools.bench.measure import ROOT
 
 
@@ -169,8 +170,8 @@ def work_per_image(found: Found) -> str:
 
 
 def compare(case: Case, work: Path, rounds: int, against: Path | None, environment: dict[str, str],
-            profile: Path | None = None) -> Iterator[Found]:
-    """Both sides of a case, training and inference; with ``profile``, a folder, a table of operators of each."""
+            profile: Path | None = None, phases: Sequence[str] = tuple(PHASES)) -> Iterator[Found]:
+    """Both sides of a case, in the phases asked for; with ``profile``, a folder, a table of operators of each."""
     def job(side: str, leaf: Path, stock: bool, options: Sequence[str]) -> str:
         return json.dumps(dict(leaf=str(leaf), stock=stock, work=str(work), options=list(options), batch=case.batch,
                                warm_up=case.warm_up, iterations=case.iterations,
@@ -180,8 +181,8 @@ def compare(case: Case, work: Path, rounds: int, against: Path | None, environme
     jobs = {f'{other_name}, the other side': job('other', against or case.leaf, not against,
                                                  () if against else case.options),
             f'{case.leaf.stem}, ours': job('ours', case.leaf, False, case.options)}
-    for phase, name in PHASES.items():
-        print(f'[{case.what}: {name}]', flush=True)
+    for phase in phases:
+        print(f'[{case.what}: {PHASES[phase]}]', flush=True)
         start = time.monotonic()
         runs = measure.alternate({
             side: partial(measure.run, 'tools.bench.train_child', phase, text, environment=environment,
@@ -197,6 +198,8 @@ def _parser() -> argparse.ArgumentParser:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--size', choices=CASES, help='default: full on a GPU, else small')
     parser.add_argument('--only', default=','.join(train_sides.DATA), metavar='STAGES', help='default: %(default)s')
+    parser.add_argument('--phase', nargs='+', choices=PHASES, default=[*PHASES], help='default: both')
+    parser.add_argument('--case', metavar='TEXT', default='', help='of --only, those whose name has this in it')
     parser.add_argument('--config', type=Path, metavar='LEAF', help='this one, in place of those of --size')
     parser.add_argument('--against', type=Path, metavar='LEAF',
                         help='with --config: in place of the libraries\' config')
@@ -210,6 +213,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--profile', type=Path, metavar='FOLDER', help='one more step, profiled: writes FOLDER/LEAF-'
                         '{other,ours}-PHASE.txt, a table of operators by their time')
     parser.add_argument('--work', type=Path, metavar='FOLDER', help='for scratch files; default: the temporary folder')
+    parser.add_argument('--keep', type=Path, metavar='FOLDER', help='take drawn pictures and this machine\'s limits '
+                        'from there, or put them there')
     return parser
 
 
@@ -223,7 +228,10 @@ def chosen_cases(args: argparse.Namespace, size: str) -> list[Case]:
         raise InputError('--against', expected='--config LEAF with it', found='none',
                          remedy='say what is compared with it')
     only = some_of('--only', args.only, train_sides.DATA)
-    cases = [case for case in CASES[size] if train_sides.stage_of(case.leaf) in only]
+    cases = [case for case in CASES[size] if train_sides.stage_of(case.leaf) in only and args.case in case.what]
+    if not cases:
+        raise InputError('--case', expected=' or '.join(case.what for case in CASES[size]), found=args.case,
+                         remedy='say a part of one of these names')
     if args.config:
         for leaf in filter(None, (args.config, args.against)):
             train_sides.stage_of(leaf)
@@ -245,25 +253,23 @@ def main(argv: list[str] | None = None) -> None:
     measure.warn_if_busy()
     number = int(os.environ.get('OMP_NUM_THREADS') or threads.free_cpus(1.0))
     environment = dict(OMP_NUM_THREADS=str(number), GOMP_SPINCOUNT='20000')
-    limit = partial(measure.run, 'tools.bench.train_child', 'limits', environment=environment,
-                    cpus=len(os.sched_getaffinity(0)))
-    said = [limit().said]
+    said = [train_kept.limits(environment, args.keep)]
     device = said[0]['device']
     size = args.size or ('small' if device == 'CPU' else 'full')
     if size == 'full' and device == 'CPU' and not args.config:
         raise InputError('--size', expected='a GPU for full', found='none', remedy='take --size small')
     rounds = args.rounds or (1 if args.quick else 3)
     found = []
-    with tempfile.TemporaryDirectory(prefix='bench-train-', dir=args.work) as folder:
-        print('drawing pictures', flush=True)
-        train_sides.draw(Path(folder), *((1600, 512) if size == 'full' else (160, 256)))
+    with tempfile.TemporaryDirectory(prefix='bench-train-', dir=args.work) as scratch:
+        folder = train_kept.pictures(args.keep or Path(scratch), *((1600, 512) if size == 'full' else (160, 256)))
         for case in chosen_cases(args, size):
             measure.warn_if_busy()
-            for each in compare(case, Path(folder), rounds, args.against and args.against.resolve(), environment,
-                                args.profile and args.profile.resolve()):
+            for each in compare(case, folder, rounds, args.against and args.against.resolve(), environment,
+                                args.profile and args.profile.resolve(), args.phase):
                 print('\n'.join(rows(each, said[0]['limits'], device)), flush=True)  # nothing is lost if it is stopped
                 found.append(each)
-    said.append(limit().said)
+    if not args.keep:
+        said.append(train_kept.limits(environment))
     limits = {name: max(each['limits'][name] for each in said) for name in said[0]['limits']}
     own, other = 'ours', 'stock'
     if args.against:

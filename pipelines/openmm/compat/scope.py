@@ -62,7 +62,8 @@ def enter(scope: str) -> None:
         if scope == 'mmagic':
             importlib.import_module('pipelines.openmm.compat.mmagic_import').install()
         else:
-            if scope == 'mmpretrain':  # its language models, which we do not use, do not import beside transformers 5
+            # mmdet imports mmpretrain, whose language models, which we do not use, do not import beside transformers 5
+            if importlib.util.find_spec('mmpretrain'):
                 vars(importlib.import_module('mmpretrain.utils.dependency'))['WITH_MULTIMODAL'] = False
             importlib.import_module(f'{scope}.utils').register_all_modules(init_default_scope=False)
         for name in _modules(scope):
