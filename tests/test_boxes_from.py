@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pipelines import crop, detect
-from pipelines.core import coco, coco_rows, json_files, lineage, manifest, shards
+from pipelines.core import coco, coco_rows, json_files, lineage, manifest, shards, workspace
 from pipelines.core.errors import InputError
 
 ONE = shards.Engine(1)
@@ -178,8 +178,8 @@ def test_the_detector_that_another_run_used_is_taken(tmp_path):
         (tmp_path / 'models/detect' / recipe / 'model.pth').touch()
     (tmp_path / 'detect').mkdir()
     json_files.write(tmp_path / 'detect/metrics.json', dict(config='mm_configs/detect/two.py'))
-    assert detect.trained(tmp_path).name == 'two'
-    assert detect.trained(tmp_path / 'models/detect/one').name == 'one'
+    assert workspace.trained_detector(tmp_path).name == 'two'
+    assert workspace.trained_detector(tmp_path / 'models/detect/one').name == 'one'
 
 
 def test_an_unknown_source_of_a_detection_is_refused():
