@@ -4,7 +4,7 @@
 # What a user may set, on the command line alone: names such as WORK mean other things in other people's environments.
 VARIABLES := DATASET RAW LAYOUT SUPER BOX_FRAME SUBSET BOXES_FROM BOXES PROFILE DETECT SYNTH ROWS SEEDS TEST CROP_SIZE \
              IMAGES_PER_CLASS INCEPTION IMAGES WEIGHTS WORK GPUS JOBS DEVICE SCHEDULER STRICT MAX_BAD AGAIN PYTHON \
-             ROW BUNDLE DETECTOR OUT CONF TARGET ALLOW SAVE
+             ROW BUNDLE DETECTOR OUT CONF TARGET ALLOW SAVE FOLDS UNLABELLED
 GIVEN     := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 $(foreach name,$(VARIABLES),$(if $(filter environment,$(firstword $(origin $(name)))),$(eval undefine $(name))))
 
@@ -40,6 +40,7 @@ export FGIC_BUNDLE  := $(BUNDLE)
 export FGIC_DETECTOR := $(DETECTOR)
 export FGIC_OUT     := $(OUT)
 export FGIC_ALLOW   := $(ALLOW)
+export FGIC_UNLABELLED := $(UNLABELLED)
 export PYTHONUTF8   := 1
 
 # What each stage takes, by profile. Every variable can be set: make classify ROWS="resnet50@full my/own.py@square".
@@ -49,9 +50,10 @@ ifneq ($(filter $(PROFILE),$(PROFILES)),)
 endif
 recipe = $(if $(filter %.py,$(2)),$(2),mm_configs/$(1)/$(2).py)
 name   = $(basename $(notdir $(1)))
-ROW_RECIPES := $(sort $(foreach row,$(ROWS),$(firstword $(subst @, ,$(row)))))
+ONE         := $(or $(ROW),$(firstword $(ROWS)))
+ROW_RECIPES := $(sort $(foreach row,$(ROWS) $(ROW),$(firstword $(subst @, ,$(row)))))
 # The kinds of crop that the rows see, and the results of synth that they add.
-KINDS      := $(sort full box square $(foreach row,$(ROWS),$(firstword $(subst +, ,$(word 2,$(subst @, ,$(row)))))))
+KINDS      := $(sort full box square $(foreach row,$(ROWS) $(ROW),$(firstword $(subst +, ,$(word 2,$(subst @, ,$(row)))))))
 GENERATED  := $(foreach row,$(ROWS),$(findstring +,$(row)))
 GPU_OPTION := --gpus $(or $(filter-out 0,$(GPUS)),1)
 
@@ -66,9 +68,9 @@ RUN_OPTIONS := $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(addprefix --jobs ,$
 # Which of them the goals need: all are checked against the data before the first training.
 LINT := $(call recipe,detect,$(DETECT)) \
         $(if $(filter synth classify explain report all,$(MAKECMDGOALS)),$(call recipe,synth,$(SYNTH))) \
-        $(if $(filter classify explain report all,$(MAKECMDGOALS)),$(foreach row,$(ROW_RECIPES),$(call recipe,classify,$(row))))
+        $(if $(filter classify explain audit report all,$(MAKECMDGOALS)),$(foreach row,$(ROW_RECIPES),$(call recipe,classify,$(row))))
 
-.PHONY: help setup doctor demo test variables names convert check detect crop synth classify explain report predict all lock docs clean plan profile bench-data bench-train bench-gpu faults
+.PHONY: help setup doctor demo test variables names convert check detect crop synth classify explain audit report predict all lock docs clean plan profile bench-data bench-train bench-gpu faults
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -96,6 +98,7 @@ help:  ## this text
 	@echo '  IMAGES   that explain looks at, at most, evenly over the classes       [$(or $(IMAGES),all)]'
 	@echo '  IMAGES   of predict: a file, a folder, a pattern, or a list (.txt); ROW: RECIPE@IMAGES; BUNDLE: in place of it'
 	@echo '  CONF, TARGET, ALLOW, OUT, SAVE="crops pictures", DETECTOR  of predict (docs/use.md)'
+	@echo '  ROW      of audit, RECIPE@IMAGES; FOLDS=5; UNLABELLED: photographs that it ranks for annotation  [$(ONE)]'
 	@echo '  IMAGES_PER_CLASS    synthetic images to draw; INCEPTION=FILE  weights for FID (needs torch-fidelity)'
 	@echo
 	@echo 'What the stages take, by profile: names of configs in mm_configs/STAGE, or paths of yours'
@@ -165,6 +168,10 @@ classify: crop $(if $(GENERATED),synth)  ## train classifiers with and without e
 
 explain: classify  ## look into trained rows: attribution, attention, features, confusions (IMAGES=N: at most so many)
 	@$(PY) -m pipelines.explain --work $(D) $(if $(IMAGES),--images $(IMAGES))
+
+audit: crop  ## which labels look wrong: FOLDS trainings of ROW judge images that they did not see
+	@$(PY) -m pipelines.audit --work $(D) --row $(ONE) $(if $(FOLDS),--folds $(FOLDS)) $(RUN_OPTIONS) \
+		$(if $(filter command,$(firstword $(origin SEEDS))),--seeds $(SEEDS)) $(if $(UNLABELLED),--unlabelled "$$FGIC_UNLABELLED")
 
 report: classify  ## one page with everything
 	@$(PY) -m pipelines.report --work $(D) --out $(D)/report

@@ -32,12 +32,12 @@ from pathlib import Path
 
 import numpy as np
 
-from data_converters import duplicates, evidence, near_duplicates, planning, registry, splits
+from data_converters import duplicates, evidence, planning, registry, splits
 from data_converters.coco_out import read_back, table, to_coco, write_splits
 from data_converters.planning import Options, Plan
 from data_converters.reader import Reader
 from data_converters.records import Entry, Record, Row
-from pipelines.core import coco, images, json_files, manifest, quarantine, shards
+from pipelines.core import coco, images, json_files, manifest, near_duplicates, quarantine, shards
 from pipelines.core.errors import DamagedError, InputError, command
 
 _SHARD = 1000  # images

@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data_converters import near_duplicates
 from data_converters.records import Index, Row
-from pipelines.core import fingerprint, json_files
+from pipelines.core import fingerprint, json_files, near_duplicates
 from pipelines.core.errors import InputError
 
 NAME = 'duplicates.json'

@@ -20,15 +20,16 @@ from pipelines.core.errors import InputError, command
 _PROFILES = Path(__file__).resolve().parents[1] / 'mm_configs' / 'profiles'
 _ASKED = ('given', 'known', 'dataset', 'raw', 'layout', 'super', 'box_frame', 'subset', 'boxes_from', 'boxes',
           'profile', 'detect', 'synth', 'rows', 'seeds', 'test', 'crop_size', 'images_per_class', 'inception',
-          'weights', 'work', 'gpus', 'jobs', 'device', 'scheduler', 'strict', 'max_bad', 'again', 'python')
+          'weights', 'work', 'gpus', 'jobs', 'device', 'scheduler', 'strict', 'max_bad', 'again', 'python', 'row',
+          'folds', 'unlabelled')
 _SHELL = set('\'"`$\\*?[]{}()<>|&;!#~\n\t')
-_WHOLE = ('raw', 'weights', 'boxes_from', 'inception', 'python')  # reach commands in quotes
+_WHOLE = ('raw', 'weights', 'boxes_from', 'inception', 'python', 'unlabelled')  # reach commands in quotes
 _LISTS = ('SEEDS', 'ROWS')
-_PATHS = ('WORK', 'DATASET', 'ROWS', 'DETECT', 'SYNTH')
+_PATHS = ('WORK', 'DATASET', 'ROWS', 'ROW', 'DETECT', 'SYNTH')
 _NEEDED = ('work', 'seeds', 'rows', 'detect', 'synth', 'crop_size', 'gpus')  # make has values for them
 _ONE_OF = dict(strict=('1',), subset=('1',), again=('1', '0'), test=('yes', 'no'), box_frame=('shown', 'stored'))
 _NUMBERS = dict(gpus=(int, 0, 4096), jobs=(int, 1, 4096), crop_size=(int, 8, 4096), images_per_class=(int, 1, 10 ** 7),
-                max_bad=(float, 0, 1))
+                folds=(int, 2, 100), max_bad=(float, 0, 1))
 
 
 @command
@@ -62,7 +63,7 @@ def main(argv: list[str] | None = None) -> None:
     if not args.dataset.startswith('toy-') and not args.raw:
         raise InputError('RAW', expected=f'the folder of the raw {args.dataset} data', found='nothing',
                          remedy=f'e.g. make classify DATASET={args.dataset} RAW=/data/...')
-    check_paths(args.raw, args.weights, args.boxes_from, args.inception)
+    check_paths(args.raw, args.weights, args.boxes_from, args.inception, args.unlabelled)
     if args.raw and args.work:
         check_apart(Path(args.raw), Path(args.work) / args.dataset)
 
@@ -108,6 +109,8 @@ def check_values(values: dict[str, str], given: Collection[str]) -> None:
     for stage in ('detect', 'synth'):
         if values[stage]:
             rows.recipe(values[stage], stage)
+    if values['row']:
+        rows.Row.parse(values['row'])
     names_of_rows = [rows.Row.parse(row).name for row in values['rows'].split()]
     if twice := sorted({name for name in names_of_rows if names_of_rows.count(name) > 1}):
         raise InputError('ROWS', expected='each once', found=' '.join(twice) + ' twice',
@@ -128,13 +131,13 @@ def check_number(name: str, value: str, kind: type, low: float, high: float) -> 
                          found=value, remedy='choose one in that range') from None
 
 
-def check_paths(raw: str, weights: str, boxes_from: str, inception: str) -> None:
+def check_paths(raw: str, weights: str, boxes_from: str, inception: str, unlabelled: str = '') -> None:
     """What is to be read is there.
 
     Raises:
         InputError: it is not.
     """
-    for name, value in (('RAW', raw), ('WEIGHTS', weights)):
+    for name, value in (('RAW', raw), ('WEIGHTS', weights), ('UNLABELLED', unlabelled)):
         if value and not Path(value).is_dir():
             raise InputError(name, expected='a folder', found=value, remedy='correct the path')
     if boxes_from and not Path(boxes_from).exists():

@@ -162,12 +162,27 @@ def read(path: str | Path, *, smooth: bool = True, hashed: bool = False) -> Pict
     """
     with _refusing(path, 'an undamaged image'):
         data = read_whole(path, _MAX_BYTES)
-        if plain := jpeg.plain_size(data[:_HEADER_BYTES]):
-            scale = jpeg.scale(plain, data, len(data), MAX_PIXELS)
-            picture = Picture(*_strict(data, plain, 'RGB', smooth, scale), plain, scale)
-        else:
-            picture = _with_pillow(data, smooth)
+        picture = _picture(data, smooth)
     return picture._replace(sha256=hashlib.sha256(data).hexdigest()) if hashed else picture
+
+
+def parse(data: bytes, name: str) -> Picture:
+    """A picture as `read` gives it, from the bytes of its file.
+
+    Args:
+        name: in place of the path, in errors.
+    Raises:
+        DamagedError: as `read`.
+    """
+    with _refusing(name, 'an undamaged image'):
+        return _picture(data, True)
+
+
+def _picture(data: bytes, smooth: bool) -> Picture:
+    if plain := jpeg.plain_size(data[:_HEADER_BYTES]):
+        scale = jpeg.scale(plain, data, len(data), MAX_PIXELS)
+        return Picture(*_strict(data, plain, 'RGB', smooth, scale), plain, scale)
+    return _with_pillow(data, smooth)
 
 
 def _with_pillow(data: bytes, smooth: bool) -> Picture:

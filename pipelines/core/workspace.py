@@ -55,6 +55,11 @@ STAGES = {stage.name: stage for stage in (
         ('predictions.csv', 'a row for every animal'), ('summary.json', 'counts'), ('index.html', 'the page'),
         ('crops/*.jpg', 'what the classifiers saw'), ('pictures/*.jpg', 'with boxes and answers')),
         several=True, asked=True),
+    Stage('audit', 'pipelines.audit', ('crop',), 'audit.json', (
+        ('index.html', 'the page'), ('metadata.csv', 'every image, as convert reads it'),
+        ('images', 'a link to the images'),
+        ('label_studio/{tasks.json,interface.xml}', 'to import'), ('fiftyone/{labels.json,data.json}', 'to import')),
+        trains=True, several=True, asked=True),
     Stage('report', 'pipelines.report', ('convert', 'detect', 'crop', 'synth', 'classify'), 'index.html'))}
 
 # What else there is in a WORK/DATASET folder.

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_converters import near_duplicates
 from data_converters.convert import convert
-from pipelines.core import images, json_files
+from pipelines.core import images, json_files, near_duplicates
 from pipelines.core.errors import InputError
 
 REAL = Path(__file__).resolve().parents[2] / '../shared/data/dogs120_crops'

@@ -76,3 +76,42 @@ def predict(cfg: Config, weights: Path | Mapping[str, torch.Tensor], annotations
                          found=f'NaN or infinity for {broken} of {len(stacked)} images of {split}: the training '
                          'diverged', remedy='lower its learning rate, or clip its gradients (optim_wrapper.clip_grad)')
     return stacked
+
+
+def features(cfg: Config, weights: Path, annotations: Path) -> np.ndarray:
+    """What the last linear layer sees of the images of a list, as the test split is loaded.
+
+    Args:
+        cfg: a classifier's config, whose ``data_root`` holds the list's folder.
+        weights: ``model.pth``.
+        annotations: the list.
+    Returns:
+        (N, D) float32 at unit length, in the list's order; of a network without such a layer, its logits.
+    """
+    import copy
+
+    import numpy as np
+    import torch
+
+    from pipelines.openmm.engine import network
+    from pipelines.openmm.engine.devices import device, repeatable
+
+    cfg = copy.deepcopy(cfg)
+    dataset = cfg.test_dataloader.dataset
+    while 'ann_file' not in dataset and 'dataset' in dataset:  # wrappers
+        dataset = dataset.dataset
+    dataset.ann_file = os.path.relpath(annotations, cfg.data_root)
+    model = network.build(cfg, weights).to(device()).eval()
+    seen: list[torch.Tensor] = []
+    for layer in [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear)][-1:]:
+        layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    found = {}
+    with torch.inference_mode(), repeatable(tf32=True):
+        for batch in network.loader(cfg, 'test'):
+            seen.clear()
+            samples = model.test_step(batch)
+            values = seen[-1] if seen else torch.stack([sample.pred_score for sample in samples])
+            values = torch.nn.functional.normalize(values.flatten(1).float(), dim=1).cpu().numpy()
+            found.update({os.path.abspath(sample.img_path): value for sample, value in zip(samples, values)})
+    return np.stack([found[os.path.abspath(annotations.parent / row['img_path'])]
+                     for row in lineage.read_list(annotations)[1]])

@@ -43,7 +43,7 @@ def pairs(hashes: Sequence[str], most: int = MOST_BITS) -> list[tuple[int, int, 
     rows = np.frombuffer(bytes.fromhex(''.join(hashes)), np.uint8).reshape(-1, _SIDE * _SIDE // 8)
     matcher, found = cv2.BFMatcher(cv2.NORM_HAMMING), []
     starts = range(0, len(rows), _AT_ONCE)
-    for start in tqdm(starts, desc='[convert: near duplicates]', unit='block', disable=len(rows) < 10_000):
+    for start in tqdm(starts, desc='[near duplicates]', unit='block', disable=len(rows) < 10_000):
         for i, near in enumerate(matcher.radiusMatch(rows[start:start + _AT_ONCE], rows[start:], most)):
             found += [(start + i, start + one.trainIdx, int(one.distance)) for one in near if one.trainIdx > i]
     return sorted(found)
