@@ -3,8 +3,9 @@
 A list is OpenMMLab 2.0's ``{"metainfo": {"classes": [...]}, "data_list": [...]}``. A row has ``img_path`` (relative to
 the list's folder) and ``gt_label`` for the libraries and, for us, ``image_id``, ``split``, ``box_source``, ``score``,
 ``box`` and ``crop`` (xyxy in the source image), or ``generator`` (SHA-256 of its weights) and ``seed`` for a synthetic
-image, and ``rank``: the place of its class among the scores of a classifier of real images, 1 the best. ``sha256`` is
-that of the image's file: whoever names a list as an input has named its images. A box comes from
+image, ``parents`` (ids of the images it is made of, with ``box`` and ``crop`` in itself) where it has some, and
+``rank``: the place of its class among the scores of a classifier of real images, 1 the best. ``sha256`` is that of the
+image's file: whoever names a list as an input has named its images. A box comes from
 
     gt           an annotation
     det          this dataset's detector
@@ -18,7 +19,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +96,8 @@ def _wrong_field(row: dict[str, Any], classes: int) -> tuple[str, str] | None:
         return 'box_source', f'box_source as one of {", ".join(SOURCES)}'
     if type(row.get('image_id', 0)) is not int:
         return 'image_id', 'image_id as a whole number'
+    if 'parents' in row and not (type(row['parents']) is list and all(type(one) is int for one in row['parents'])):
+        return 'parents', 'parents as a list of whole numbers'
     if row.get('score') is not None and not is_number(row['score']):
         return 'score', 'score as a number, or null'
     if 'sha256' in row and not (type(row['sha256']) is str and _SHA256.fullmatch(row['sha256'])):
@@ -104,17 +108,20 @@ def _wrong_field(row: dict[str, Any], classes: int) -> tuple[str, str] | None:
     return None
 
 
-def check_training_list(path: Path, test_ids: Collection[int] = ()) -> None:
+def check_training_list(path: Path, test_ids: AbstractSet[int] = frozenset()) -> None:
     """Refuse a training list that holds anything but training images.
 
     Args:
         path: the list.
-        test_ids: image ids of the official test split, to catch a row whose ``split`` is wrong as well.
+        test_ids: image ids of the official test split, to catch a row whose ``split`` is wrong as well, or an image
+            that was made of one.
     Raises:
         InputError: names the first such row.
     """
     for number, row in enumerate(read_list(path)[1]):
-        if row['split'] != 'train' or row.get('image_id') in test_ids:
+        ids = [row.get('image_id'), *row.get('parents', ())]
+        if row['split'] != 'train' or not test_ids.isdisjoint(ids):
             raise InputError(f'{path}, row {number}', expected='images of the train split only',
-                             found=f'{row["img_path"]} of split {row["split"]}, image {row.get("image_id")}',
+                             found=f'{row["img_path"]} of split {row["split"]}, image '
+                             f'{", ".join(map(str, ids))}',
                              remedy='never edit lists by hand; run make crop (or make synth) again')

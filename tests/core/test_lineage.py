@@ -20,6 +20,7 @@ def test_a_list_reads_back(tmp_path):
 @pytest.mark.parametrize(('rows', 'test_ids'), [
     ([row(), dict(row(), split='test', img_path='box/b.jpg')], set()),
     ([row(), dict(row(), image_id=7, img_path='box/b.jpg')], {7}),
+    ([row(), dict(row(), img_path='box/b.jpg', parents=[1, 7])], {7}),
 ])
 def test_a_test_image_in_a_training_list_is_refused(tmp_path, rows, test_ids):
     lineage.write_list(tmp_path / 'list.json', ['a'], rows)

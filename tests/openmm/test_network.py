@@ -13,7 +13,7 @@ from pipelines.openmm.engine import network, speed, training
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'mm_configs'
 LEAVES = sorted(path for stage in ('classify', 'detect') for path in (CONFIGS / stage).glob('*.py'))
-GANS = sorted((CONFIGS / 'synth').glob('*.py'))
+GANS = sorted((CONFIGS / 'synth').glob('biggan*.py'))
 
 
 @pytest.fixture(autouse=True)

@@ -57,7 +57,8 @@ def findings(config: Path, *, data_root: Path, categories: Sequence[Mapping[str,
     setting = lint_rules.Setting(config, cfg, classes=list(dict.fromkeys(names)), work=work or data_root,
                                  gpus=classifier_gpus if cfg.default_scope == 'mmpretrain' else gpus,
                                  options=options, data_root=data_root, load=load)
-    rules = (*lint_rules.RULES, *lint_stages.RULES, *lint_networks.RULES, *lint_ablations.RULES)
+    rules = (*lint_rules.RULES, *lint_stages.RULES, *lint_ablations.RULES,
+             *(lint_networks.RULES if 'model' in cfg else ()))  # a recipe of synth may have no network
     return [finding for rule in rules for finding in rule(setting)]
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 GENERATORS = Registry('generator', scope='mmagic', locations=[
-    f'pipelines.openmm.synth.{name}' for name in ('gan_generator', 'flow_generator')])
+    f'pipelines.openmm.synth.{name}' for name in ('gan_generator', 'flow_generator', 'recombination')])
 
 
 class Generator(ABC):
