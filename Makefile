@@ -53,7 +53,7 @@ name   = $(basename $(notdir $(1)))
 ONE         := $(or $(ROW),$(firstword $(ROWS)))
 ROW_RECIPES := $(sort $(foreach row,$(ROWS) $(ROW),$(firstword $(subst @, ,$(row)))))
 # The kinds of crop that the rows see, and the results of synth that they add.
-KINDS      := $(sort full box square $(foreach row,$(ROWS) $(ROW),$(firstword $(subst +, ,$(word 2,$(subst @, ,$(row)))))))
+KINDS      := $(sort full box square $(foreach row,$(ROWS) $(ROW),$(firstword $(subst -lt, ,$(subst +, ,$(word 2,$(subst @, ,$(row))))))))
 GENERATED  := $(foreach row,$(ROWS),$(findstring +,$(row)))
 GPU_OPTION := --gpus $(or $(filter-out 0,$(GPUS)),1)
 

@@ -6,6 +6,7 @@
 A row of the table is RECIPE@IMAGES: a config of mm_configs/classify (or the path of one of yours), and what it sees:
 
     full, box, square   the kind of crop; -mNN behind it: a margin of NN % (else 10), -gt: annotated boxes in all splits
+    -ltNN               a long tail of the training images: the first class has NN times as many as the last
     +GENERATOR          synthetic images of that result of synth in training, as many as real ones; -xNN: NN % as many
 
 The first row is the one that the others are compared with; each is compared with the row that it is a change of, too.

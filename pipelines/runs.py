@@ -167,7 +167,7 @@ def train(run: Run) -> None:
                                 parents={name: parent.folder / 'model.pth' for name, parent in run.parents().items()})
         if not run.pretrains:
             _predict(run, as_trained, 'val', folder / 'model.pth', folder, best_epoch=chosen.get('best_epoch'),
-                     train_images=splits['train'].images)
+                     train_images=splits['train'].images, train_counts=splits['train'].counts)
 
     result.produce(build, resume=True)
 

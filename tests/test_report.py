@@ -13,6 +13,7 @@ from PIL import Image
 from pipelines import report
 from pipelines.core import tables
 from pipelines.core.manifest import load
+from pipelines.reporting import page as pages
 from pipelines.reporting import words
 from tests import fake_work
 from tests.reporting.html_page import Page
@@ -67,6 +68,16 @@ def test_what_networks_cost_is_shown_where_it_is_known(page, table):
     shown = page.tables['costs']
     assert [row[1:5] for row in shown[1:]] == [['11.2', '0.56', '96 x 64', '123']] * len(known)
     assert 'on a CPU, 2 threads, float32, batch 8: other machines' in page.text
+
+
+def test_classes_with_few_images_are_shown_apart(tmp_path):
+    table = fake_work.everything(tmp_path)
+    part = dict(classes=2, images=[3, 40], top1=.25, interval=[.2, .3], change=dict(value=-.05, interval=[-.1, 0.]))
+    table['rows'][1]['shots'] = dict(many=dict(part, change=None), few=part)
+    (tmp_path / 'classify/table.json').write_text(json.dumps(table))
+    shown = Page(pages.html(tmp_path)).tables['shots']
+    assert shown[0] == ['trained on', 'many 40 to 3', 'few 40 to 3'] and len(shown) == 2
+    assert shown[1][1:] == ['25.0 20.0 to 30.0', '25.0 20.0 to 30.0 −5.0 (−10.0 to 0.0)']
 
 
 def test_every_comparison_is_shown_with_its_verdict(page, table):

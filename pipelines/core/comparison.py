@@ -105,7 +105,7 @@ def tabulate(rows: Sequence[Row], results: Results | None, val: Results | None =
         InputError: rows that were read on different images.
         ValueError: neither ``results`` nor ``val``, or a row without a result.
     """
-    from pipelines.core import statistics
+    from pipelines.core import long_tail, statistics
 
     split, shown = ('test', results) if results is not None else ('val', val)
     if shown is None or any(not given.get(row.name) for row in rows for given in (results, val) if given is not None):
@@ -119,12 +119,15 @@ def tabulate(rows: Sequence[Row], results: Results | None, val: Results | None =
     table = []
     for row in rows:
         made = (val or shown)[row.name]
+        counts = next(iter(made.values())).get('train_counts')
+        other = wanted.change.get(row.name)
         by_seed = {str(seed): dict(run, val_top1=held[2][row.name][seed]['top1'] if held else None,
                                    best_epoch=made[seed]['best_epoch']) for seed, run in runs[row.name].items()}
         table.append(dict(
             name=row.name, title=names[row.name], config=row.config, parent=wanted.change.get(row.name), runs=by_seed,
             train_images=next(iter(made.values()))['train_images'], cost=_cost(costs, row.name),
             val=_val(held[0]['label'], held[1][row.name]) if held else None,
+            shots=long_tail.shots(counts, outcomes[row.name], outcomes.get(other) if other else None),
             difference=compared.get((row.name, rows[0].name)),
             change=compared.get((row.name, wanted.change.get(row.name))),
             **statistics.summary(first['label'], outcomes[row.name])))

@@ -1,10 +1,11 @@
 """Rows of the table: a recipe and the images that it sees, as in ``resnet50@square+biggan-deep_64px``.
 
-    RECIPE@KIND[+GENERATOR[-xNN]]
+    RECIPE@KIND[-ltNN][+GENERATOR[-xNN]]
 
 RECIPE is the name of a config in mm_configs/classify, or the path of one of your own. KIND is a kind of crop, as
-core/kinds.py spells it: full, box, square, square-m30, square-gt, ... GENERATOR is a result of synth, whose images
-are added in training: as many as there are real ones, or NN % as many. A recipe alone sees full images.
+core/kinds.py spells it: full, box, square, square-m30, square-gt, ... -ltNN leaves a long tail of the training images:
+the first class has NN times as many as the last (core/long_tail.py). GENERATOR is a result of synth, whose images are
+added in training: as many as there are real ones, or NN % as many. A recipe alone sees full images.
 """
 from __future__ import annotations
 
@@ -30,10 +31,12 @@ class Images:
         kind: of crop, as spelt.
         generator: whose images are added in training; None: nobody's.
         percent: synthetic images for 100 real ones.
+        imbalance: the first class has so many times as many training images as the last; None: all there are.
     """
     kind: str = 'full'
     generator: str | None = None
     percent: int = 100
+    imbalance: int | None = None
 
     @classmethod
     def parse(cls, text: str) -> Images:
@@ -46,22 +49,30 @@ class Images:
         if plus and not re.fullmatch(r'[\w.-]+', generator):
             raise InputError(f'images {text!r}', expected='the name of a result of synth behind +', found=text,
                              remedy=f'write {_EXAMPLE}')
+        kind, tail, imbalance = kind.partition('-lt')
+        if tail and not (re.fullmatch(r'[1-9]\d*', imbalance) and int(imbalance) > 1):
+            raise InputError(f'images {text!r}', expected='-ltNN behind the kind of crop, as in square-lt50: the first '
+                             'class has NN times as many images as the last, at least 2', found=text,
+                             remedy='correct it')
         Kind.parse(kind, f'images {text!r}')
+        found = cls(kind, imbalance=int(imbalance) if tail else None)
         name, share, percent = generator.rpartition('-x')
         if share and percent.isdigit() and int(percent):
-            return cls(kind, name, int(percent))
-        return cls(kind, generator or None)
+            return replace(found, generator=name, percent=int(percent))
+        return replace(found, generator=generator or None)
 
     def __str__(self) -> str:
         share = '' if self.percent == 100 else f'-x{self.percent}'
-        return self.kind + (f'+{self.generator}{share}' if self.generator else '')
+        tail = f'-lt{self.imbalance}' if self.imbalance else ''
+        return self.kind + tail + (f'+{self.generator}{share}' if self.generator else '')
 
     @property
     def words(self) -> str:
         """As in ``square crops, margin 30 % + biggan-deep_64px``."""
         kind = Kind.parse(self.kind)
         text = _WORDS[kind.shape] + (f', margin {kind.margin} %' if kind.margin != MARGIN else '') + (
-            ', annotated boxes' if kind.annotated else '')
+            ', annotated boxes' if kind.annotated else '') + (
+            f', long tail {self.imbalance}' if self.imbalance else '')
         share = '' if self.percent == 100 else f' ({self.percent} % as many)'
         return text + (f' + {self.generator}{share}' if self.generator else '')
 
@@ -76,6 +87,8 @@ class Images:
         if self.generator and self.percent != 100:
             yield replace(self, percent=100)
         if self.generator:
+            yield Images(self.kind, imbalance=self.imbalance)
+        if self.imbalance:
             yield Images(self.kind)
         for kind in dict.fromkeys((Kind.parse(self.kind).shape, 'full')):
             if kind != self.kind:

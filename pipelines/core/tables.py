@@ -136,6 +136,14 @@ def _costs(table: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
     return lines
 
 
+def _shots(table: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
+    from pipelines.core import long_tail
+
+    known = [row for row in table['rows'] if row.get('shots')]
+    return ['', 'top-1 of classes with many, some and few training images (against the row that it is a change of)',
+            *(f'{names[row["name"]]:{_NAME}} {long_tail.in_words(row["shots"])}' for row in known)] if known else []
+
+
 def machine(cost: Mapping[str, Any]) -> str:
     """Where a speed was measured, in words."""
     where = cost['device'] if cost['device'] != 'CPU' else f'{cost["cpu"]}, {counted(cost["threads"], "thread")}'
@@ -155,5 +163,5 @@ def as_text(table: Mapping[str, Any]) -> str:
     """The table for a terminal."""
     names = _names({row['name']: row['title'] for row in table['rows']})
     lines = [*textwrap.wrap(_heading(table), _WIDTH), '', *_scores(table, names), *_costs(table, names),
-             *_comparisons(table, names), *_closing(table, names)]
+             *_shots(table, names), *_comparisons(table, names), *_closing(table, names)]
     return '\n'.join(lines)

@@ -9,7 +9,8 @@ import copy
 import gc
 import itertools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,9 +52,11 @@ class Split:
     Args:
         images: distinct ones, however often a wrapper repeats them.
         synthetic: how many of them are.
+        counts: of a classifier, how many of each class are real ones.
     """
     images: int
     synthetic: int
+    counts: tuple[int, ...] = ()
 
 
 def check(cfg: Config, lists: Mapping[str, Sequence[str]]) -> dict[str, Split]:
@@ -87,10 +90,16 @@ def check(cfg: Config, lists: Mapping[str, Sequence[str]]) -> dict[str, Split]:
                           remedy='set a smaller batch_size, or drop_last=False')
         read[split] = built
         distinct = dict(seen)
-        found[split] = Split(len(distinct), sum(row.synthetic for row in distinct.values()))
+        found[split] = Split(len(distinct), sum(row.synthetic for row in distinct.values()),
+                             _counts(distinct.values(), len(built[0].classes)))
     if cfg.default_scope == 'mmpretrain':
         _check_apart(read)
     return found
+
+
+def _counts(rows: Iterable[Row], classes: int) -> tuple[int, ...]:
+    found = Counter(label for row in rows if not row.synthetic for label in row.labels)
+    return tuple(found[label] for label in range(classes))
 
 
 def _is_read(cfg: Config, split: str) -> bool:

@@ -58,7 +58,10 @@ def load(path: Path, *, data_root: Path, num_classes: int, images: Images = FULL
     with _environment(FGIC_DATA_ROOT=str(data_root), FGIC_NUM_CLASSES=str(num_classes),
                       FGIC_IMAGES=images.kind):
         cfg = config_files.read(path, options)
-    if images.generator:  # after that: an override means the same in every row
+    if images.imbalance:  # after that: an override means the same in every row
+        cfg.train_dataloader.dataset = dict(type='LongTailed', dataset=cfg.train_dataloader.dataset,
+                                            imbalance=images.imbalance)
+    if images.generator:
         cfg.train_dataloader.dataset = _with_synthetic(cfg.train_dataloader.dataset, images)
     check_num_classes(cfg, path, 1 if cfg.get('class_agnostic') else num_classes)
     if cfg.get('default_scope') not in scope.LIBRARIES:

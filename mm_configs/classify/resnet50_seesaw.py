@@ -1,0 +1,6 @@
+"""ResNet-50, Seesaw loss.
+
+Rare classes are punished less for being mistaken for frequent ones (Wang et al. 2021, arXiv 2008.10032).
+"""
+_base_ = './resnet50.py'
+model = dict(head=dict(loss=dict(type='SeesawLoss', num_classes={{'$FGIC_NUM_CLASSES:120'}})))
