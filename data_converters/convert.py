@@ -38,6 +38,7 @@ from data_converters.planning import Options, Plan
 from data_converters.reader import Reader
 from data_converters.records import Entry, Record, Row
 from pipelines.core import coco, images, json_files, manifest, near_duplicates, quarantine, shards
+from pipelines.core.arguments import a_seed, a_share
 from pipelines.core.errors import DamagedError, InputError, command
 
 _SHARD = 1000  # images
@@ -207,8 +208,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--super', dest='species', metavar='WORD', help='what all classes are: dog, bird, '
                         'mushroom, ...; default: the layout\'s, or object')
     parser.add_argument('--annotation-only', action='store_true', help='convert without images (dogs)')
-    parser.add_argument('--val-share', type=float, default=0.1, help='of every class\'s train images; default: 0.1')
-    parser.add_argument('--seed', type=int, default=0, help='of the choice of test and val; default: 0')
+    parser.add_argument('--val-share', type=a_share, default=0.1, help='of every class\'s train images; default: 0.1')
+    parser.add_argument('--seed', type=a_seed, default=0, help='of the choice of test and val; default: 0')
     parser.add_argument('--box-frame', choices=evidence.FRAMES, help='of boxes of images that EXIF turns: '
                         'as a viewer shows them, or as their pixels are stored')
     parser.add_argument('--subset', action='store_true', help='leave out images that no list names')

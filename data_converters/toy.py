@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from data_converters import toy_animals
 from data_converters.toy_drawing import Part, rasterise, scenery
 from pipelines.core import images, manifest
+from pipelines.core.arguments import a_seed, whole
 from pipelines.core.errors import InputError, command
 
 DATASETS = ('toy-dogs', 'toy-birds')
@@ -207,10 +208,10 @@ def main(argv: list[str] | None = None) -> None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--dataset', default='toy-dogs', help='toy-dogs or toy-birds; default: toy-dogs')
     parser.add_argument('--out', type=Path, required=True, help='folder to write')
-    parser.add_argument('--seed', type=int, default=0, help='default: 0')
-    parser.add_argument('--classes', type=int, default=6, help='2 to 8; default: 6')
-    parser.add_argument('--train', type=int, default=60, help='training images per class; default: 60')
-    parser.add_argument('--test', type=int, default=20, help='test images per class; default: 20')
+    parser.add_argument('--seed', type=a_seed, default=0, help='default: 0')
+    parser.add_argument('--classes', type=whole(2, 8), default=6, help='2 to 8; default: 6')
+    parser.add_argument('--train', type=whole(1), default=60, help='training images per class; default: 60')
+    parser.add_argument('--test', type=whole(1), default=20, help='test images per class; default: 20')
     args = parser.parse_args(argv)
     toy(args.dataset, args.out, seed=args.seed, classes=args.classes, train=args.train, test=args.test)
 

@@ -36,6 +36,7 @@ from pathlib import Path
 
 from pipelines import runs, trainings
 from pipelines.core import comparison, json_files, ledger, lineage, manifest, rows, tables
+from pipelines.core.arguments import a_seed, whole
 from pipelines.core.errors import InputError, command
 from pipelines.core.workspace import Workspace
 from pipelines.openmm.classify import cost
@@ -195,15 +196,15 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--rows', nargs='+', required=True, metavar='RECIPE@IMAGES',
                         help='a row each; the first is compared with')
     parser.add_argument('--skip-missing', action='store_true', help='leave rows out whose images are not there')
-    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], help='(default: 0 1 2)')
+    parser.add_argument('--seeds', type=a_seed, nargs='+', default=[0, 1, 2], help='(default: 0 1 2)')
     parser.add_argument('--test', choices=('yes', 'no'), default='yes',
                         help='no: keep the test split shut and compare on val, until the end (default: yes)')
-    parser.add_argument('--jobs', type=int, help='runs at the same time (default: one per GPU, else one per CPU); '
-                                                 '1 where memory is short')
+    parser.add_argument('--jobs', type=whole(1), help='runs at the same time (default: one per GPU, else one '
+                        'per CPU); 1 where memory is short')
     parser.add_argument('--scheduler', metavar='ADDRESS', help='train on a Dask cluster instead: tcp://host:8786')
     parser.add_argument('--list', action='store_true', help='print the runs, each on a line, and do nothing')
-    parser.add_argument('--only', type=int, metavar='N', help='of the runs that --list prints, train the Nth alone '
-                                                              '(from 0), and make no table')
+    parser.add_argument('--only', type=whole(0), metavar='N', help='of the runs that --list prints, train '
+                        'the Nth alone (from 0), and make no table')
     parser.add_argument('--cfg-options', nargs='*', default=[], metavar='KEY=VALUE', help='overrides for all the rows')
     args = parser.parse_args(argv)
     table_rows = [rows.Row.parse(text) for text in args.rows]

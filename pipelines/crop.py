@@ -40,6 +40,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipelines.core import coco, coco_stream, cropping, images, json_files, lineage, manifest, quarantine, shards
+from pipelines.core.arguments import whole
 from pipelines.core.box_sources import Found, settle
 from pipelines.core.errors import DamagedError, InputError, command
 from pipelines.core.fingerprint import Digests
@@ -263,9 +264,11 @@ def main(argv: list[str] | None = None) -> None:
                         help=f'of crops; default: {" ".join(map(str, DEFAULT_KINDS))}')
     parser.add_argument('--boxes', help=f'gt, det, or by split; default: {DEFAULT_BOXES}, and det where no box is '
                                         'annotated')
-    parser.add_argument('--min-size', type=int, default=16, help='pixels, longer side of a box; default: %(default)s')
-    parser.add_argument('--size', type=int, default=256, help='pixels, longest side of a crop; default: %(default)s')
-    parser.add_argument('--quality', type=int, default=95, help='of the JPEGs; default: %(default)s')
+    parser.add_argument('--min-size', type=whole(1), default=16,
+                        help='pixels, longer side of a box; default: %(default)s')
+    parser.add_argument('--size', type=whole(1), default=256,
+                        help='pixels, longest side of a crop; default: %(default)s')
+    parser.add_argument('--quality', type=whole(1, 100), default=95, help='of the JPEGs; default: %(default)s')
     shards.add_arguments(parser)
     quarantine.add_arguments(parser)
     args = parser.parse_args(argv)

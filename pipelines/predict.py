@@ -36,6 +36,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.core import answers, bundle, card, json_files, manifest, predictions, shards, sources
+from pipelines.core.arguments import whole
 from pipelines.core.errors import InputError, command
 from pipelines.openmm.engine import devices
 
@@ -154,14 +155,15 @@ def main(argv: list[str] | None = None) -> None:
     bundle.add_arguments(parser)
     parser.add_argument('--out', type=Path, help='folder for the results; default: predict/SOURCE in the work folder')
     parser.add_argument('--conf', default='auto', help='least score of a detection; default: auto, the best on val')
-    parser.add_argument('--top', type=int, default=5, help='classes to list for an animal; default: %(default)s')
+    parser.add_argument('--top', type=whole(1), default=5, help='classes to list for an animal; default: %(default)s')
     parser.add_argument('--target', type=_share, default=0.95, metavar='SHARE', help='of answers that are to be right; '
                         '0: the best class is always the answer; default: %(default)s')
     parser.add_argument('--allow', type=Path, metavar='FILE', help='classes that can occur, one on a line')
     parser.add_argument('--save-crops', action='store_true', help='keep what the classifiers saw')
     parser.add_argument('--save-pictures', action='store_true', help='keep the pictures with boxes and answers')
-    parser.add_argument('--batch', type=int, help='pictures at once; default: as the models say; changes no number')
-    parser.add_argument('--gpus', type=int, default=1, help='processes, one for each GPU; default: %(default)s')
+    parser.add_argument('--batch', type=whole(1),
+                        help='pictures at once; default: as the models say; changes no number')
+    parser.add_argument('--gpus', type=whole(1), default=1, help='processes, one for each GPU; default: %(default)s')
     parser.add_argument('--scheduler', metavar='ADDRESS', help='work on a Dask cluster instead: tcp://host:8786')
     args = parser.parse_args(argv)
     try:

@@ -34,6 +34,7 @@ from pathlib import Path
 
 from pipelines.core import images, json_files, lineage, manifest, seconds
 from pipelines.core import rows as table_rows
+from pipelines.core.arguments import whole
 from pipelines.core.errors import InputError, command
 from pipelines.openmm.engine import config_files, devices
 from pipelines.openmm.synth.drawing import Drawing
@@ -203,10 +204,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--out', type=Path, required=True, help='folder for the images')
     config_files.add_arguments(parser, 'synth')
     parser.add_argument('--weights', type=Path, metavar='FILE', help='sample from these instead of training')
-    parser.add_argument('--images-per-class', type=int, metavar='N', help='(default: as many as train has on average)')
+    parser.add_argument('--images-per-class', type=whole(1), metavar='N',
+                        help='(default: as many as train has on average)')
     parser.add_argument('--format', choices=FORMATS, default='jpg', help='(default: jpg)')
-    parser.add_argument('--quality', type=int, default=95, help='of JPEG (default: 95)')
-    parser.add_argument('--classifier-steps', type=int, metavar='N',
+    parser.add_argument('--quality', type=whole(1, 100), default=95, help='of JPEG (default: 95)')
+    parser.add_argument('--classifier-steps', type=whole(0), metavar='N',
                         help='of 32 images, for each of the small classifiers (default: ten epochs of train, 300 at '
                              'least)')
     parser.add_argument('--if-crops', action='store_true',

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -41,12 +40,10 @@ def python(*arguments: str, **kwargs) -> subprocess.CompletedProcess:
 @pytest.mark.parametrize('module', [
     'data_converters.toy', 'data_converters.convert', 'pipelines.detect', 'pipelines.crop', 'pipelines.synth',
     'pipelines.classify', 'pipelines.predict', 'pipelines.report', 'tools.train', 'tools.test'])
-def test_help_teaches_at_once(module):
-    start = time.monotonic()
+def test_help_teaches_without_waiting_for_torch(module):
     done = python(module, '--help')
     assert done.returncode == 0 and 'python' in done.stdout
     assert len(done.stdout.splitlines()) > 10
-    assert time.monotonic() - start < 5  # a second when idle: no torch is imported
     loaded = subprocess.run([sys.executable, '-c', f'import sys, {module}; print("torch" in sys.modules)'],
                             capture_output=True, text=True, cwd=ROOT)
     assert loaded.stdout.strip() == 'False'

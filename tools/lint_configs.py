@@ -19,6 +19,7 @@ import sys
 from pathlib import Path
 
 from pipelines.core import coco, json_files, manifest
+from pipelines.core.arguments import whole
 from pipelines.core.errors import InputError, command
 from pipelines.openmm.engine import config_files, lint
 
@@ -62,7 +63,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('configs', type=Path, nargs='+', help='mm configs')
     parser.add_argument('--coco', type=Path, required=True, help='folder of the convert stage')
     parser.add_argument('--out', type=Path, required=True, help='folder for the record')
-    parser.add_argument('--gpus', type=int, default=1, help='that share one training (default: 1)')
+    parser.add_argument('--gpus', type=whole(1), default=1, help='that share one training (default: 1)')
     args = parser.parse_args(argv)
     record(args.configs, args.coco, args.out, gpus=args.gpus)
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.core import coco, files, fingerprint, machine
+from pipelines.core.arguments import a_seed
 from pipelines.core.errors import InputError, command
 from pipelines.core.rows import CONFIGS, Images, Row, recipe
 from pipelines.core.workspace import STAGES, Workspace
@@ -101,7 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('config', metavar='RECIPE[@IMAGES]', help='a config of mm_configs/, by name or path')
     parser.add_argument('--dataset', required=True, help='whose data it sees: WORK/DATASET')
     parser.add_argument('--work', type=Path, default=Path('work_dirs'), help='WORK of make (default: work_dirs)')
-    parser.add_argument('--seed', type=int, default=0, help='of the training (default: 0)')
+    parser.add_argument('--seed', type=a_seed, default=0, help='of the training (default: 0)')
     parser.add_argument('--cfg-options', nargs='*', default=[], metavar='KEY=VALUE', help='overrides of config keys')
     parser.add_argument('--check', action='store_true', help='only look whether it can start')
 

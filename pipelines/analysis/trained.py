@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.core import json_files, manifest
+from pipelines.core.arguments import a_seed, whole
 from pipelines.core.errors import InputError
 from pipelines.core.rows import CONFIGS, Images, Row
 from pipelines.core.workspace import Workspace
@@ -108,7 +109,8 @@ def _run(work: Path, row: Row, seed: int) -> Run:
 def add_arguments(parser: argparse.ArgumentParser, stage: str, most: str) -> None:
     parser.add_argument('--work', type=Path, required=True, help='WORK/<dataset>: holds classify/, models/, ...')
     parser.add_argument('--rows', nargs='+', metavar='RECIPE@IMAGES', help='(default: all of the table)')
-    parser.add_argument('--seeds', type=int, nargs='+', help=f'(default: {most})')
-    parser.add_argument('--images', type=int, metavar='N', help='at most so many, evenly over the classes; the result '
+    parser.add_argument('--seeds', type=a_seed, nargs='+', help=f'(default: {most})')
+    parser.add_argument('--images', type=whole(1), metavar='N',
+                        help='at most so many, evenly over the classes; the result '
                         'says how many of how many (default: all)')
     parser.add_argument('--out', type=Path, help=f'(default: WORK/<dataset>/{stage})')

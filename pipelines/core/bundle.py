@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.core import calibration, json_files, manifest, records
+from pipelines.core.arguments import a_seed
 from pipelines.core.card import CARD, FORMAT, VAL, describe
 from pipelines.core.errors import InputError
 from pipelines.core.fingerprint import Cache, fingerprint
@@ -206,7 +207,7 @@ def _copy(source: Path, target: Path) -> None:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--work', type=Path, help='WORK/DATASET, whose stages have run')
     parser.add_argument('--row', metavar='RECIPE@IMAGES', help='of its table; default: the best on val')
-    parser.add_argument('--seeds', type=int, nargs='+', default=[], help='whose scores are averaged; default: all')
+    parser.add_argument('--seeds', type=a_seed, nargs='+', default=[], help='whose scores are averaged; default: all')
     parser.add_argument('--detector', type=Path, metavar='PATH', help='another run (WORK/DATASET), whose detector '
                         'finds the animals')
     parser.add_argument('--bundle', type=Path, metavar='FOLDER', help='in place of --work and --row: a bundle')

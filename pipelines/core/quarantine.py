@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.core import json_files
+from pipelines.core.arguments import a_share
 from pipelines.core.errors import DamagedError, InputError, TooManyDamagedError
 
 NAME = 'quarantine.json'
@@ -19,7 +20,7 @@ _REMEDY = 'replace the files, or take the images out of the dataset'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--strict', action='store_true', help='stop at the first damaged image')
-    parser.add_argument('--max-bad', type=float, default=0.01, metavar='SHARE',
+    parser.add_argument('--max-bad', type=a_share, default=0.01, metavar='SHARE',
                         help='damaged images are left out and listed in quarantine.json; exit status 3 where their '
                              'share is larger; default: %(default)s')
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.core import json_files, machine
+from pipelines.core.arguments import whole
 from pipelines.core.errors import InputError
 
 
@@ -87,7 +88,7 @@ def client(address: str) -> Any:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('--workers', type=int, help='processes; default: one per CPU, or this one alone '
+    parser.add_argument('--workers', type=whole(1), help='processes; default: one per CPU, or this one alone '
                         'where others would take longer to start')
     parser.add_argument('--scheduler', metavar='ADDRESS', help='work on a Dask cluster instead: tcp://host:8786')
 

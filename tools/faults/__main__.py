@@ -33,6 +33,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+from pipelines.core.arguments import a_seed, whole
 from pipelines.core.errors import InputError, command, some_of
 from tools.faults import changes, checkpoints, disk, inputs, kills, races
 from tools.faults.row import Fault, inject, table
@@ -62,11 +63,12 @@ def main(argv: list[str] | None = None) -> None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--only', default=','.join(FAULTS), metavar='ROW,...', help='rows; default: all of them')
     counts = parser.add_mutually_exclusive_group()
-    counts.add_argument('--count', type=int, default=3, metavar='N',
+    counts.add_argument('--count', type=whole(1), default=3, metavar='N',
                         help='injections of each row; default: %(default)s')
     counts.add_argument('--full', action='store_true', help='as many as docs/reliability.md asks for')
-    parser.add_argument('--seed', type=int, default=0, help='of the random moments and choices; default: %(default)s')
-    parser.add_argument('--jobs', type=int, default=len(os.sched_getaffinity(0)),
+    parser.add_argument('--seed', type=a_seed, default=0,
+                        help='of the random moments and choices; default: %(default)s')
+    parser.add_argument('--jobs', type=whole(1), default=len(os.sched_getaffinity(0)),
                         help='injections at the same time; default: one per CPU, here %(default)s')
     parser.add_argument('--work', type=Path, metavar='DIR',
                         help='empty folder for everything that is run; default: a temporary one')

@@ -13,6 +13,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.core.arguments import a_seed, whole
 from pipelines.core.errors import InputError
 from pipelines.core.workspace import Workspace
 from pipelines.openmm.engine import config_imports
@@ -214,8 +215,8 @@ def add_arguments(parser: argparse.ArgumentParser, stage: str, *, required: bool
                         help=f'for what training leaves (default: OUT/../models/{stage}/RECIPE)')
     parser.add_argument('--config', required=required, metavar='RECIPE',
                         help=f'name of a config in mm_configs/{stage}, or the path of one')
-    parser.add_argument('--seed', type=int, default=0, help='(default: 0)')
-    parser.add_argument('--gpus', type=int, default=1, help='processes to work with (default: 1)')
+    parser.add_argument('--seed', type=a_seed, default=0, help='(default: 0)')
+    parser.add_argument('--gpus', type=whole(1), default=1, help='processes to work with (default: 1)')
     parser.add_argument('--cfg-options', nargs='*', default=[], metavar='KEY=VALUE', help='overrides of config keys')
 
 
