@@ -3,8 +3,8 @@
 
 # What a user may set, on the command line alone: names such as WORK mean other things in other people's environments.
 VARIABLES := DATASET RAW LAYOUT SUPER BOX_FRAME SUBSET BOXES_FROM BOXES PROFILE DETECT SYNTH ROWS SEEDS TEST CROP_SIZE \
-             IMAGES_PER_CLASS INCEPTION IMAGES WEIGHTS WORK GPUS JOBS DEVICE SCHEDULER STRICT MAX_BAD AGAIN PYTHON \
-             ROW BUNDLE DETECTOR OUT CONF TARGET ALLOW SAVE FOLDS UNLABELLED
+             IMAGES_PER_CLASS INCEPTION IMAGES MOST IMAGENET_IDS AGAINST WEIGHTS WORK GPUS JOBS DEVICE SCHEDULER \
+             STRICT MAX_BAD AGAIN PYTHON ROW BUNDLE DETECTOR OUT CONF TARGET ALLOW SAVE FOLDS UNLABELLED
 GIVEN     := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 $(foreach name,$(VARIABLES),$(if $(filter environment,$(firstword $(origin $(name)))),$(eval undefine $(name))))
 
@@ -41,6 +41,8 @@ export FGIC_DETECTOR := $(DETECTOR)
 export FGIC_OUT     := $(OUT)
 export FGIC_ALLOW   := $(ALLOW)
 export FGIC_UNLABELLED := $(UNLABELLED)
+export FGIC_IMAGENET_IDS := $(IMAGENET_IDS)
+export FGIC_AGAINST    := $(AGAINST)
 export PYTHONUTF8   := 1
 
 # What each stage takes, by profile. Every variable can be set: make classify ROWS="resnet50@full my/own.py@square".
@@ -67,10 +69,10 @@ RUN_OPTIONS := $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(addprefix --jobs ,$
 
 # Which of them the goals need: all are checked against the data before the first training.
 LINT := $(call recipe,detect,$(DETECT)) \
-        $(if $(filter synth classify explain report all,$(MAKECMDGOALS)),$(call recipe,synth,$(SYNTH))) \
-        $(if $(filter classify explain audit report all,$(MAKECMDGOALS)),$(foreach row,$(ROW_RECIPES),$(call recipe,classify,$(row))))
+        $(if $(filter synth classify explain robust audit-leaks report all,$(MAKECMDGOALS)),$(call recipe,synth,$(SYNTH))) \
+        $(if $(filter classify explain robust audit-leaks audit report all,$(MAKECMDGOALS)),$(foreach row,$(ROW_RECIPES),$(call recipe,classify,$(row))))
 
-.PHONY: help setup doctor demo test variables names convert check detect crop synth classify explain audit report predict all lock docs clean plan profile bench-data bench-train bench-gpu faults
+.PHONY: help setup doctor demo test variables names convert check detect crop synth classify explain robust audit-leaks audit report predict all lock docs clean plan profile bench-data bench-train bench-gpu faults
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -95,10 +97,11 @@ help:  ## this text
 	@echo '  STRICT=1 stop at the first damaged image; MAX_BAD=0.01: the share of them above which make stops'
 	@echo '  PYTHON   that set-up makes .venv with                                    [$(PYTHON)]'
 	@echo '  SCHEDULER  of a Dask cluster that converts, crops and trains classifiers (docs/scaling.md)'
-	@echo '  IMAGES   that explain looks at, at most, evenly over the classes       [$(or $(IMAGES),all)]'
 	@echo '  IMAGES   of predict: a file, a folder, a pattern, or a list (.txt); ROW: RECIPE@IMAGES; BUNDLE: in place of it'
 	@echo '  CONF, TARGET, ALLOW, OUT, SAVE="crops pictures", DETECTOR  of predict (docs/use.md)'
 	@echo '  ROW      of audit, RECIPE@IMAGES; FOLDS=5; UNLABELLED: photographs that it ranks for annotation  [$(ONE)]'
+	@echo '  MOST     images that explain and robust look at, evenly over the classes [$(or $(MOST),explain: all; robust: 64, with PROFILE=full all)]'
+	@echo '  IMAGENET_IDS=FILE  a list of images of ImageNet; AGAINST=FOLDER  of images: what audit-leaks looks for'
 	@echo '  IMAGES_PER_CLASS    synthetic images to draw; INCEPTION=FILE  weights for FID (needs torch-fidelity)'
 	@echo
 	@echo 'What the stages take, by profile: names of configs in mm_configs/STAGE, or paths of yours'
@@ -166,12 +169,19 @@ classify: crop $(if $(GENERATED),synth)  ## train classifiers with and without e
 		$(if $(filter file,$(origin ROWS)),--skip-missing) $(if $(TEST),--test $(TEST)) \
 		$(RUN_OPTIONS)
 
-explain: classify  ## look into trained rows: attribution, attention, features, confusions (IMAGES=N: at most so many)
-	@$(PY) -m pipelines.explain --work $(D) $(if $(IMAGES),--images $(IMAGES))
+explain: classify  ## look into trained rows: attribution, attention, features, confusions (MOST=N images)
+	@$(PY) -m pipelines.explain --work $(D) $(if $(MOST),--images $(MOST))
 
 audit: crop  ## which labels look wrong: FOLDS trainings of ROW judge images that they did not see
 	@$(PY) -m pipelines.audit --work $(D) --row $(ONE) $(if $(FOLDS),--folds $(FOLDS)) $(RUN_OPTIONS) \
 		$(if $(filter command,$(firstword $(origin SEEDS))),--seeds $(SEEDS)) $(if $(UNLABELLED),--unlabelled "$$FGIC_UNLABELLED")
+
+robust: classify  ## attack trained rows: a card each of attacks, corruptions, calibration, background (MOST=N)
+	@$(PY) -m pipelines.robust --work $(D) --effort $(if $(filter full,$(PROFILE)),full,laptop) $(if $(MOST),--images $(MOST))
+
+audit-leaks: classify  ## test images that rows may have seen before, and accuracy on the others
+	@$(PY) -m pipelines.audit_leaks --work $(D) $(if $(IMAGENET_IDS),--imagenet-ids "$$FGIC_IMAGENET_IDS") \
+		$(if $(AGAINST),--against "$$FGIC_AGAINST")
 
 report: classify  ## one page with everything
 	@$(PY) -m pipelines.report --work $(D) --out $(D)/report

@@ -67,6 +67,8 @@ def test_wrong_values_are_named(capsys, values, words):
     ('max_bad', 'nan', 'MAX_BAD: expected a number from 0 to 1'), ('gpus', '-1', 'GPUS: expected a whole number'),
     ('images_per_class', '1.5', 'IMAGES_PER_CLASS: expected a whole number'), ('work', '', 'WORK: expected a value'),
     ('super', "king's", 'SUPER: expected a value without quotes'), ('inception', 'gone', 'INCEPTION: expected a file'),
+    ('imagenet_ids', 'gone', 'IMAGENET_IDS: expected a file'), ('against', 'gone', 'AGAINST: expected a folder'),
+    ('most', '0', 'MOST: expected a whole number'),
     ('boxes_from', "Bob's boxes", 'BOXES_FROM: expected a file or folder of boxes')])
 def test_what_a_late_stage_would_refuse_is_refused_before_the_first(name, value, words):
     done = subprocess.run(['make', '--no-print-directory', 'variables', f'{name.upper()}={value}'], cwd=ROOT,

@@ -21,15 +21,16 @@ _PROFILES = Path(__file__).resolve().parents[1] / 'mm_configs' / 'profiles'
 _ASKED = ('given', 'known', 'dataset', 'raw', 'layout', 'super', 'box_frame', 'subset', 'boxes_from', 'boxes',
           'profile', 'detect', 'synth', 'rows', 'seeds', 'test', 'crop_size', 'images_per_class', 'inception',
           'weights', 'work', 'gpus', 'jobs', 'device', 'scheduler', 'strict', 'max_bad', 'again', 'python', 'row',
-          'folds', 'unlabelled')
+          'folds', 'unlabelled', 'imagenet_ids', 'against', 'most')
 _SHELL = set('\'"`$\\*?[]{}()<>|&;!#~\n\t')
-_WHOLE = ('raw', 'weights', 'boxes_from', 'inception', 'python', 'unlabelled')  # reach commands in quotes
+_WHOLE = ('raw', 'weights', 'boxes_from', 'inception', 'python', 'unlabelled', 'imagenet_ids',
+          'against')  # reach commands in quotes
 _LISTS = ('SEEDS', 'ROWS')
 _PATHS = ('WORK', 'DATASET', 'ROWS', 'ROW', 'DETECT', 'SYNTH')
 _NEEDED = ('work', 'seeds', 'rows', 'detect', 'synth', 'crop_size', 'gpus')  # make has values for them
 _ONE_OF = dict(strict=('1',), subset=('1',), again=('1', '0'), test=('yes', 'no'), box_frame=('shown', 'stored'))
 _NUMBERS = dict(gpus=(int, 0, 4096), jobs=(int, 1, 4096), crop_size=(int, 8, 4096), images_per_class=(int, 1, 10 ** 7),
-                folds=(int, 2, 100), max_bad=(float, 0, 1))
+                folds=(int, 2, 100), most=(int, 2, 10 ** 7), max_bad=(float, 0, 1))
 
 
 @command
@@ -63,7 +64,8 @@ def main(argv: list[str] | None = None) -> None:
     if not args.dataset.startswith('toy-') and not args.raw:
         raise InputError('RAW', expected=f'the folder of the raw {args.dataset} data', found='nothing',
                          remedy=f'e.g. make classify DATASET={args.dataset} RAW=/data/...')
-    check_paths(args.raw, args.weights, args.boxes_from, args.inception, args.unlabelled)
+    check_paths(args.raw, args.weights, args.boxes_from, args.inception, args.unlabelled, args.against,
+                args.imagenet_ids)
     if args.raw and args.work:
         check_apart(Path(args.raw), Path(args.work) / args.dataset)
 
@@ -131,17 +133,21 @@ def check_number(name: str, value: str, kind: type, low: float, high: float) -> 
                          found=value, remedy='choose one in that range') from None
 
 
-def check_paths(raw: str, weights: str, boxes_from: str, inception: str, unlabelled: str = '') -> None:
+def check_paths(raw: str, weights: str, boxes_from: str, inception: str, unlabelled: str = '', against: str = '',
+                imagenet_ids: str = '') -> None:
     """What is to be read is there.
 
     Raises:
         InputError: it is not.
     """
-    for name, value in (('RAW', raw), ('WEIGHTS', weights), ('UNLABELLED', unlabelled)):
+    for name, value in (('RAW', raw), ('WEIGHTS', weights), ('UNLABELLED', unlabelled), ('AGAINST', against)):
         if value and not Path(value).is_dir():
             raise InputError(name, expected='a folder', found=value, remedy='correct the path')
     if boxes_from and not Path(boxes_from).exists():
         raise InputError('BOXES_FROM', expected='a file or folder of boxes, or WORK/DATASET of a run', found=boxes_from,
+                         remedy='correct the path')
+    if imagenet_ids and not Path(imagenet_ids).is_file():
+        raise InputError('IMAGENET_IDS', expected='a file, with an image of ImageNet on every line', found=imagenet_ids,
                          remedy='correct the path')
     if inception and not Path(inception).is_file():
         raise InputError('INCEPTION', expected="a file with torchvision's inception_v3 weights", found=inception,

@@ -10,29 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.analysis import embedding, sheets
+from pipelines.analysis.intervals import difference, mean
 from pipelines.analysis.subject import Rows, Subject
-from pipelines.core import crossed
 
 _PAIRS = 6
 Seen = Mapping[int, Sequence[Mapping[str, Any]]]
-
-
-def mean(values: NDArray[np.float64]) -> dict[str, Any]:
-    """A mean with its 95 % interval over images and, where there are several, seeds.
-
-    Args:
-        values: (S, N) in [0, 1]: whether an image is right, or a share of something.
-    """
-    binary = np.isin(values, (0, 1)).all()
-    nothing = crossed.score(np.zeros_like(values[:1]))  # shares have a spread of their own: none is to be added
-    estimate = crossed.mean(crossed.score(values)) if binary else crossed.difference(crossed.score(values), nothing)
-    return dict(value=estimate.value, interval=[max(0., estimate.interval()[0]), estimate.interval()[1]])
-
-
-def difference(values: NDArray[np.float64], others: NDArray[np.float64]) -> dict[str, Any]:
-    """The mean difference of two shares of the same images, with its interval."""
-    estimate = crossed.difference(crossed.score(values), crossed.score(others))
-    return dict(value=estimate.value, interval=list(estimate.interval()))
 
 
 def numbers(seen: Seen) -> dict[str, Any]:

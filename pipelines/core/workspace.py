@@ -60,6 +60,8 @@ STAGES = {stage.name: stage for stage in (
         ('images', 'a link to the images'),
         ('label_studio/{tasks.json,interface.xml}', 'to import'), ('fiftyone/{labels.json,data.json}', 'to import')),
         trains=True, several=True, asked=True),
+    Stage('robust', 'pipelines.robust', ('classify',), 'card.json', several=True, asked=True),
+    Stage('audit-leaks', 'pipelines.audit_leaks', ('classify',), 'leaks.json', asked=True),
     Stage('report', 'pipelines.report', ('convert', 'detect', 'crop', 'synth', 'classify'), 'index.html'))}
 
 # What else there is in a WORK/DATASET folder.

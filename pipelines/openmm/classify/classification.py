@@ -11,7 +11,12 @@ from mmpretrain.registry import DATASETS
 
 from pipelines.core import lineage
 from pipelines.core.errors import InputError
-from pipelines.openmm.classify import adversarial, densenet, long_tail  # noqa: F401  (they register themselves)
+from pipelines.openmm.classify import (  # noqa: F401  (they register themselves)
+    adversarial,
+    densenet,
+    long_tail,
+    noisy,
+)
 
 if TYPE_CHECKING:
     import numpy as np
