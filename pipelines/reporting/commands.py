@@ -2,11 +2,11 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Any
 
-from pipelines.reporting.found import Found, One
+from pipelines.reporting.found import Found, Model, One
 from pipelines.reporting.sections import training
 from pipelines.reporting.stages import CLASSIFY, SYNTH
 
@@ -28,12 +28,17 @@ def parameters(found: Found, one: One) -> dict[str, Any]:
     if one.kind == CLASSIFY and 'configs' in told:
         told['rows'] = [name if _name('classify', config) == name.split('@')[0] else
                         f'{config}@{name.partition("@")[2]}' for name, config in zip(told['rows'], told['configs'])]
-    row = PurePath(told.get('config', '')).stem
-    for model in training.shown(found):
-        if model.stage == one.kind.stage and (one.kind == CLASSIFY or model.row == row):
-            said = model.manifest.get('parameters', {})
-            return {key: said[key] for key in ('options', 'environment', 'processes') if key in said} | told
+    for model in _trained(found, one):
+        said = model.manifest.get('parameters', {})
+        return {key: said[key] for key in ('options', 'environment', 'processes') if key in said} | told
     return told
+
+
+def _trained(found: Found, one: One) -> list[Model]:
+    """The trainings that a result is made of."""
+    row = PurePath(one.manifest.get('parameters', {}).get('config', '')).stem
+    return [model for model in training.shown(found)
+            if model.stage == one.kind.stage and (one.kind == CLASSIFY or model.row == row)]
 
 
 def _name(stage: str, config: str) -> str:
@@ -57,10 +62,17 @@ def _environment(told: Mapping) -> list[str]:
             if value is not None]
 
 
+def _threads(models: Iterable[Model]) -> list[str]:
+    """On a CPU their number decides the last bits of sums."""
+    found = {made.get('threads') for model in models for made in model.manifest.get('made', ())
+             if made.get('device') == 'CPU'}
+    return [f'OMP_NUM_THREADS={found.pop()}'] if len(found) == 1 else []
+
+
 def command(found: Found, one: One) -> str:
     """The command line that makes a result. RAW and WORK stand for folders, which no manifest records."""
     told, read = parameters(found, one), {row['path'] for row in one.manifest.get('inputs', ())}
-    words = [*_environment(told), one.kind.command.format(folder=f'WORK/{one.folder}'),
+    words = [*_threads(_trained(found, one)), *_environment(told), one.kind.command.format(folder=f'WORK/{one.folder}'),
              *(more for name, more in one.kind.by_input if name in read)]
     for name, value in sorted(told.items()):
         if not _unset(value) and name not in _NOT_OPTIONS and not name.endswith('_sha256'):

@@ -52,11 +52,13 @@ def test_a_command_is_what_the_shell_reads():
     one = One(DETECT, 'detect', Path('detect'), dict(config="mine/it's.py"), dict(
         parameters=dict(config="mine/it's.py", seed=0, config_sha256='ab')))
     run = Model("detect/it's", [], '', dict(parameters=dict(
-        options=['model.head.topk=(1,)', 'a b=c'], environment=dict(LR='0.1', UNSET=None), processes=4)))
+        options=['model.head.topk=(1,)', 'a b=c'], environment=dict(LR='0.1', UNSET=None), processes=4),
+                                          made=[dict(device='CPU', threads=3)]))
     found = Found(Path('cub'), (one,), (run, Model('detect/other', [], '', dict(parameters=dict(processes=8)))))
     assert shlex.split(commands.command(found, one)) == [
-        'LR=0.1', 'python', '-m', 'pipelines.detect', '--coco', 'WORK/convert', '--out', 'WORK/detect', '--config',
-        "mine/it's.py", '--seed', '0', '--gpus', '4', '--cfg-options', 'model.head.topk=(1,)', 'a b=c']
+        'OMP_NUM_THREADS=3', 'LR=0.1', 'python', '-m', 'pipelines.detect', '--coco', 'WORK/convert', '--out',
+        'WORK/detect', '--config', "mine/it's.py", '--seed', '0', '--gpus', '4', '--cfg-options',
+        'model.head.topk=(1,)', 'a b=c']
     assert shlex.split(commands.make_lines(found)[0]) == [
         'LR=0.1', 'make', 'report', 'DATASET=cub', 'RAW=RAW', "DETECT=mine/it's.py", 'GPUS=4']
     assert commands.beyond_make(found) == ['detect']
@@ -72,8 +74,10 @@ def _typed(page: Path, raw: Path, work: Path) -> list[list[str]]:
 
 def _run(lines: list[list[str]]) -> None:
     for line in lines:
-        done = subprocess.run([sys.executable, *line[1:]], cwd=ROOT, capture_output=True, text=True,
-                              env=os.environ | dict(PYTHONPATH=str(ROOT)))
+        python = line.index('python')
+        done = subprocess.run([sys.executable, *line[python + 1:]], cwd=ROOT, capture_output=True, text=True,
+                              env=os.environ | dict(PYTHONPATH=str(ROOT)) | dict(
+                                  word.split('=', 1) for word in line[:python]))
         assert done.returncode == 0, f'{shlex.join(line)}\n{done.stderr[-2000:]}'
 
 
