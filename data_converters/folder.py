@@ -72,6 +72,11 @@ def _index(reader: Reader, by_split: dict[str, dict[str, list[str]]], unlabelled
                  unlabelled=unlabelled)
 
 
+def _say_others(root: Path) -> None:
+    if others := listing.other_files(root):
+        print(f'[convert] files whose names are of no image are left out: {others}')
+
+
 def _say_nested(by_split: dict[str, dict[str, list[str]]]) -> None:
     """Folders in class folders may be classes themselves: their images are said to be of the class above."""
     inside = {f'{name}/{rest.split("/")[0]}' for folders in by_split.values() for name, files in folders.items()
@@ -97,6 +102,7 @@ class ClassFolders(Reader):
         if len(found) < 2:
             raise InputError(root, expected='two class folders or more', found=', '.join(found),
                              remedy='see that RAW (--raw) is the folder above the class folders')
+        _say_others(root)
         return _index(self, {'': found})
 
 
@@ -122,5 +128,6 @@ class SplitFolders(Reader):
                     [f'{", ".join(extra[:5])}, which train has not'] if extra else [])
                 raise InputError(root / split, expected='the class folders of train', found='; '.join(odd),
                                  remedy='give every split the same class folders, in the same spelling')
+        _say_others(root)
         listed = {file for folders in found.values() for files in folders.values() for file in files}
         return _index(self, found, tuple(file for file in listing.pictures(root, '') if file not in listed))

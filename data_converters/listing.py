@@ -68,6 +68,17 @@ def pictures(root: Path, folder: str, *, depth: int = 16) -> list[str]:
     return sorted(official_file(name, str(root / folder), RENAME) for name in files if suffix(name) in IMAGES)
 
 
+def other_files(root: Path) -> str:
+    """What lies below a folder and is no image by its name, in words, as "3 .txt, 1 without an extension (a/notes.txt,
+    ...)"; empty where there is none."""
+    found = sorted(name for name in _below(str(root), '', 16)
+                   if not is_image(base := os.path.basename(name)) and not base.startswith('.')
+                   and base not in ('Thumbs.db', 'desktop.ini'))
+    counts = Counter(suffix(name) or 'without an extension' for name in found)
+    return ', '.join(f'{count:,} {kind}' for kind, count in counts.most_common()) + (
+        f' ({found[0]}{", ..." if len(found) > 1 else ""})') if found else ''
+
+
 def check_present(root: Path, files: Sequence[str], expected: str, remedy: str) -> None:
     """Every listed file is there.
 

@@ -15,17 +15,6 @@ from tests.data_converters.own_data import edit, folders, picture, refused, tabl
 from tests.raw_data import objects
 
 
-def test_split_folders_with_other_classes(tmp_path):
-    raw = folders(tmp_path / 'raw', 'train', 'test')
-    (raw / 'test' / 'fly').rename(raw / 'test' / 'Fly')
-    refused(raw, r'test: expected the class folders of train, found no fly; Fly, which train has not')
-
-
-def test_two_folders_of_one_split(tmp_path):
-    raw = folders(tmp_path / 'raw', 'train', 'val', 'valid')
-    refused(raw, r'raw: expected one folder for val, found val and valid')
-
-
 def test_a_split_without_a_class_in_a_table(tmp_path):
     raw = table(tmp_path / 'raw', split=lambda i, label: 'test' if label == 'cap' and i > 5 else 'train')
     refused(raw, 'test: expected the classes of train in every split, found no fly in test')
@@ -226,12 +215,6 @@ def test_a_split_column_with_gaps_or_strange_words(tmp_path):
     refused(raw, r'split: expected training images, found only test')
 
 
-def test_images_beside_class_folders(tmp_path):
-    raw = folders(tmp_path / 'raw')
-    picture(raw / 'loose.jpg', 99)
-    refused(raw, r'loose\.jpg: expected images in class folders alone, found 1 images beside the class folders')
-
-
 def test_a_split_that_is_damaged_as_a_whole_says_why_and_where(dogs, tmp_path):
     for number in (1, 2, 3):
         for folder in ('n01-Alpha/n01', 'n02-Beta/n02'):
@@ -262,38 +245,6 @@ def test_train_and_val_without_test(tmp_path):
     assert counts == dict(train=16, val=20, test=4)
     val = coco.read(tmp_path / 'out/val.json').images.values()
     assert all(row['file_name'].startswith('val/') for row in val)
-
-
-def test_a_folder_beside_the_splits_that_is_none(tmp_path, capsys):
-    """``dev`` is no name of a split here: its images were left out without a word."""
-    raw = folders(tmp_path / 'raw', 'train', 'test')
-    shutil.copytree(raw / 'test', raw / 'dev')
-    refused(raw, r'raw: expected a row or a folder with a class for every image, found \d+ images without one; the '
-                 r'first is dev/')
-    convert('own', raw, tmp_path / 'out', subset=True)
-    assert 'left out, as nothing gives them a class' in capsys.readouterr().out
-
-
-def test_folders_in_class_folders_are_said(tmp_path, capsys):
-    raw = folders(tmp_path / 'raw')
-    (raw / 'dogs').mkdir()
-    for name in ('cap', 'fly'):
-        shutil.copytree(raw / name, raw / 'cats' / name)
-        (raw / name).rename(raw / 'dogs' / name)
-    for number, path in enumerate(sorted((raw / 'cats').rglob('*.jpg'))):
-        picture(path, 100 + number)
-    convert('own', raw, tmp_path / 'out')
-    said = capsys.readouterr().out
-    assert 'folders in class folders are not classes, their images are of the class above: cats/cap, cats/fly, ' in said
-    assert 'own (class-folders): 2 classes, cats, dogs\n' in said
-
-
-def test_a_class_that_is_named_like_a_split(tmp_path):
-    raw = folders(tmp_path / 'raw')
-    (raw / 'fly').rename(raw / 'train')
-    refused(raw, r'expected class folders in train/, as it is named like a split, found none\n.*LAYOUT=class-folders')
-    convert('own', raw, tmp_path / 'out', layout='class-folders')
-    assert [row['name'] for row in json_files.read(tmp_path / 'out/train.json')['categories']] == ['cap', 'train']
 
 
 def test_yolo_names_are_text(tmp_path, toy_dogs_coco):
