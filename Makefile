@@ -4,7 +4,7 @@
 # What a user may set, on the command line alone: names such as WORK mean other things in other people's environments.
 VARIABLES := DATASET RAW LAYOUT SUPER BOX_FRAME SUBSET BOXES_FROM BOXES PROFILE DETECT SYNTH ROWS SEEDS TEST CROP_SIZE \
              IMAGES_PER_CLASS INCEPTION IMAGES MOST IMAGENET_IDS AGAINST WEIGHTS WORK GPUS JOBS DEVICE SCHEDULER \
-             STRICT MAX_BAD AGAIN PYTHON ROW BUNDLE DETECTOR OUT CONF TARGET ALLOW SAVE FOLDS UNLABELLED
+             STRICT MAX_BAD AGAIN PYTHON ROW BUNDLE DETECTOR OUT CONF TARGET ALLOW SAVE FOLDS UNLABELLED FIGURES_ONLY
 GIVEN     := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 $(foreach name,$(VARIABLES),$(if $(filter environment,$(firstword $(origin $(name)))),$(eval undefine $(name))))
 
@@ -69,10 +69,10 @@ RUN_OPTIONS := $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(addprefix --jobs ,$
 
 # Which of them the goals need: all are checked against the data before the first training.
 LINT := $(call recipe,detect,$(DETECT)) \
-        $(if $(filter synth classify explain robust audit-leaks report all,$(MAKECMDGOALS)),$(call recipe,synth,$(SYNTH))) \
-        $(if $(filter classify explain robust audit-leaks audit report all,$(MAKECMDGOALS)),$(foreach row,$(ROW_RECIPES),$(call recipe,classify,$(row))))
+        $(if $(filter synth gate classify explain robust audit-leaks report all,$(MAKECMDGOALS)),$(call recipe,synth,$(SYNTH))) \
+        $(if $(filter gate classify explain robust audit-leaks audit report all,$(MAKECMDGOALS)),$(foreach row,$(ROW_RECIPES),$(call recipe,classify,$(row))))
 
-.PHONY: help setup doctor demo test variables names convert check detect crop synth classify explain robust audit-leaks audit report predict all lock docs clean plan profile bench-data bench-train bench-gpu faults
+.PHONY: help setup doctor demo test variables names convert check detect crop synth gate classify explain robust audit-leaks audit report predict all lock docs clean plan profile bench-data bench-train bench-gpu faults
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -102,6 +102,7 @@ help:  ## this text
 	@echo '  ROW      of audit, RECIPE@IMAGES; FOLDS=5; UNLABELLED: photographs that it ranks for annotation  [$(ONE)]'
 	@echo '  MOST     images that explain and robust look at, evenly over the classes [$(or $(MOST),explain: all; robust: 64, with PROFILE=full all)]'
 	@echo '  IMAGENET_IDS=FILE  a list of images of ImageNet; AGAINST=FOLDER  of images: what audit-leaks looks for'
+	@echo '  FOLDS=5  of gate, too: images whose generator was not trained are judged on train and val; FIGURES_ONLY=1  it trains nothing'
 	@echo '  IMAGES_PER_CLASS    synthetic images to draw; INCEPTION=FILE  weights for FID (needs torch-fidelity)'
 	@echo
 	@echo 'What the stages take, by profile: names of configs in mm_configs/STAGE, or paths of yours'
@@ -163,6 +164,10 @@ crop: $(if $(filter gt,$(BOXES)),check,detect)  ## box crops and square crops
 synth: crop  ## train BigGAN-deep on the square crops of train, draw images
 	@$(PY) -m pipelines.synth --crops $(D)/crop --out $(D)/synth/$(call name,$(SYNTH)) --config $(SYNTH) $(GPU_OPTION) --if-crops \
 		$(if $(IMAGES_PER_CLASS),--images-per-class $(IMAGES_PER_CLASS)) $(if $(INCEPTION),--inception "$$FGIC_INCEPTION")
+
+gate: synth  ## do synthetic images help? use, harmful, undecided, collapsed or copying (FOLDS=5 sees more; FIGURES_ONLY=1)
+	@$(PY) -m pipelines.gate --data $(D) --out $(D)/gate --recipe $(call recipe,classify,$(firstword $(subst @, ,$(firstword $(ROWS))))) \
+		$(if $(FOLDS),--folds $(FOLDS)) $(if $(FIGURES_ONLY),--figures-only) $(RUN_OPTIONS)
 
 classify: crop $(if $(GENERATED),synth)  ## train classifiers with and without each step, compare them
 	@$(PY) -m pipelines.classify --data $(D) --out $(D)/classify --rows $(ROWS) --seeds $(SEEDS) \

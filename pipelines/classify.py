@@ -31,11 +31,11 @@ import itertools
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 
 from pipelines import runs, trainings
-from pipelines.core import comparison, json_files, ledger, lineage, manifest, rows, tables
+from pipelines.core import admission, comparison, json_files, ledger, lineage, manifest, rows, tables
 from pipelines.core.arguments import a_seed, whole
 from pipelines.core.errors import InputError, command
 from pipelines.core.workspace import Workspace
@@ -168,18 +168,22 @@ def entry(row: rows.Row, table_rows: Sequence[rows.Row] = ()) -> comparison.Row:
 
 
 def available(table_rows: list[rows.Row], data: Path) -> list[rows.Row]:
-    """The rows whose images there are; of the others it is said that they are left out.
+    """The rows whose images there are, synthetic ones as the gate lets them in; of the others it is said why they are
+    left out.
 
     Raises:
         InputError: there are images for none of them.
     """
-    kept = []
+    kept, judged = [], admission.judged(data)
     for row in table_rows:
-        missing = [name for name in row.images.lists() if not (data / name).exists()]
-        if not missing:
-            kept.append(row)
-        else:
-            print(f'[classify] without {row.name}: there is no {missing[0]}')
+        images, why = admission.admitted(row.images, judged)
+        missing = [name for name in (images or row.images).lists() if not (data / name).exists()]
+        if missing or images is None:
+            print(f'[classify] without {row.name}: {f"there is no {missing[0]}" if missing else why}')
+        elif (known := replace(row, images=images)) not in kept:
+            kept.append(known)
+            if known != row:
+                print(f'[classify] {known.name} in place of {row.name}: {why}')
     if not kept:
         raise InputError(data / 'crop', expected='images for one row at least', found='none',
                          remedy='run make crop first')
@@ -195,7 +199,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--models', type=Path, help='folder for the runs (default: OUT/../models/classify)')
     parser.add_argument('--rows', nargs='+', required=True, metavar='RECIPE@IMAGES',
                         help='a row each; the first is compared with')
-    parser.add_argument('--skip-missing', action='store_true', help='leave rows out whose images are not there')
+    parser.add_argument('--skip-missing', action='store_true',
+                        help='leave rows out whose images are not there, or which the gate does not let in')
     parser.add_argument('--seeds', type=a_seed, nargs='+', default=[0, 1, 2], help='(default: 0 1 2)')
     parser.add_argument('--test', choices=('yes', 'no'), default='yes',
                         help='no: keep the test split shut and compare on val, until the end (default: yes)')

@@ -52,6 +52,20 @@ def test_classifier_learns_colours_and_repeats():
     assert small_classifier.run(models[0].plane, pixels).shape == (60, 32 * 16 * 16 // 256)
 
 
+def test_images_give_way_with_a_probability_to_images_whose_labels_are_soft():
+    import torch
+
+    from pipelines.openmm.synth import small_classifier as small
+    x, y = torch.zeros(2000, 1, 1, 1, dtype=torch.uint8), torch.eye(4)[torch.arange(2000) % 2]
+    mixed = small.Mixed(torch.tensor([7, 8], dtype=torch.uint8)[:, None, None, None], torch.tensor([1, 3]), 0.3)
+    found, labels = small._replaced(x, y, mixed, torch.Generator().manual_seed(0))
+    gone = found.flatten() > 0
+    assert not gone[::2].any()  # there is none of their class
+    assert 0.26 < float(gone[1::2].float().mean()) < 0.34 and torch.equal(labels[~gone], y[~gone])
+    assert set(found.flatten()[gone].tolist()) == {7}
+    assert torch.allclose(labels[gone], torch.tensor([1, 12, 1, 1]) / 15)
+
+
 def test_a_judge_sees_new_images_of_the_kind_noise_copies_and_wrong_labels():
     import torch
 

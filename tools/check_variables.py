@@ -21,14 +21,15 @@ _PROFILES = Path(__file__).resolve().parents[1] / 'mm_configs' / 'profiles'
 _ASKED = ('given', 'known', 'dataset', 'raw', 'layout', 'super', 'box_frame', 'subset', 'boxes_from', 'boxes',
           'profile', 'detect', 'synth', 'rows', 'seeds', 'test', 'crop_size', 'images_per_class', 'inception',
           'weights', 'work', 'gpus', 'jobs', 'device', 'scheduler', 'strict', 'max_bad', 'again', 'python', 'row',
-          'folds', 'unlabelled', 'imagenet_ids', 'against', 'most')
+          'folds', 'unlabelled', 'imagenet_ids', 'against', 'most', 'figures_only')
 _SHELL = set('\'"`$\\*?[]{}()<>|&;!#~\n\t')
 _WHOLE = ('raw', 'weights', 'boxes_from', 'inception', 'python', 'unlabelled', 'imagenet_ids',
           'against')  # reach commands in quotes
 _LISTS = ('SEEDS', 'ROWS')
 _PATHS = ('WORK', 'DATASET', 'ROWS', 'ROW', 'DETECT', 'SYNTH')
 _NEEDED = ('work', 'seeds', 'rows', 'detect', 'synth', 'crop_size', 'gpus')  # make has values for them
-_ONE_OF = dict(strict=('1',), subset=('1',), again=('1', '0'), test=('yes', 'no'), box_frame=('shown', 'stored'))
+_ONE_OF = dict(strict=('1',), figures_only=('1',), subset=('1',), again=('1', '0'), test=('yes', 'no'),
+               box_frame=('shown', 'stored'))
 _NUMBERS = dict(gpus=(int, 0, 4096), jobs=(int, 1, 4096), crop_size=(int, 8, 4096), images_per_class=(int, 1, 10 ** 7),
                 folds=(int, 2, 100), most=(int, 2, 10 ** 7), max_bad=(float, 0, 1))
 

@@ -29,11 +29,11 @@ def plan(labels: NDArray[np.int64], groups: NDArray[np.int64], folds: int, *, va
         InputError: a class that a fold would not train on, or a fold without one of its parts.
     """
     found = np.full((folds, len(labels)), TRAIN, np.int8)
-    for fold, held in enumerate(_parts(labels, groups, folds, seed)):
+    for fold, held in enumerate(divided(labels, groups, folds, seed)):
         found[fold, held] = HELD_OUT
         rest = np.flatnonzero(found[fold] == TRAIN)
         parts = min(max(round(1 / val_share), 3), 20, len(np.unique(groups[rest])), np.bincount(labels[rest]).max())
-        found[fold, rest[next(iter(_parts(labels[rest], groups[rest], parts, seed)))]] = VAL
+        found[fold, rest[next(iter(divided(labels[rest], groups[rest], parts, seed)))]] = VAL
         trained = np.bincount(labels[found[fold] == TRAIN], minlength=len(classes))
         empty = [part for part in (TRAIN, VAL, HELD_OUT) if not (found[fold] == part).any()]
         if empty or not trained.all():
@@ -45,14 +45,19 @@ def plan(labels: NDArray[np.int64], groups: NDArray[np.int64], folds: int, *, va
     return found
 
 
-def _parts(labels: NDArray[np.int64], groups: NDArray[np.int64], parts: int, seed: int) -> list[NDArray[np.int64]]:
+def divided(labels: NDArray[np.int64], groups: NDArray[np.int64], count: int, seed: int) -> list[NDArray[np.int64]]:
+    """Positions of the images that each of so many parts holds, classes in equal shares; no two share a group.
+
+    Raises:
+        InputError: too few images.
+    """
     from sklearn.model_selection import StratifiedGroupKFold
 
-    if parts < 2 or len(np.unique(groups)) < parts or np.bincount(labels).max() < parts:
-        raise InputError('--folds', expected=f'a class with {max(parts, 2)} images that do not look the same',
+    if count < 2 or len(np.unique(groups)) < count or np.bincount(labels).max() < count:
+        raise InputError('--folds', expected=f'a class with {max(count, 2)} images that do not look the same',
                          found='none',
                          remedy='take fewer --folds')
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', UserWarning)  # of classes with fewer images than folds: checked by `plan`
-        return [held for _, held in StratifiedGroupKFold(parts, shuffle=True, random_state=seed).split(
+        return [held for _, held in StratifiedGroupKFold(count, shuffle=True, random_state=seed).split(
             labels, labels, groups)]

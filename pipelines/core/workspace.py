@@ -47,6 +47,8 @@ STAGES = {stage.name: stage for stage in (
         ('train.json', 'list of the synthetic images, with lineage'), ('images/*/*.*', 'class/seed'),
         ('grid_{real,synthetic}.jpg', 'pictures'), ('nearest.jpg', 'those nearest to train')), trains=True,
         several=True),
+    Stage('gate', 'pipelines.gate', ('crop', 'synth'), 'gate.json', (('gate.txt', 'the verdicts as text'),),
+          trains=True, asked=True),
     Stage('classify', 'pipelines.classify', ('crop', 'synth'), 'table.json', (
         ('table.txt', 'the table as text'), ('predictions/*-seed*.json', 'of each run')), trains=True),
     Stage('explain', 'pipelines.explain', ('classify',), 'explain.json', (

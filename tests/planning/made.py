@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipelines.core import json_files
 from tools.planning import commands
 from tools.planning.data import Data
 from tools.planning.estimate import Known
@@ -44,4 +45,8 @@ def known(rates: Rates | None = None, **changes) -> Known:
 
 
 def work(folder: Path, *, gpus: int = 1, jobs: int = 2, done: tuple[str, ...] = (), data: Data = DATA) -> Work:
+    """Of a folder in which the gate has let the synthetic images in."""
+    (folder / 'gate').mkdir(parents=True, exist_ok=True)
+    json_files.write(folder / 'gate/gate.json', dict(kind='square', generators=[dict(
+        name='biggan-deep_256px', verdict='use', why='', images='square+biggan-deep_256px-x50')]))
     return Work(commands.parse(PRINTED.format(d=folder, gpus=gpus, jobs=jobs)), data, frozenset(done), 0)

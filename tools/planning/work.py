@@ -3,10 +3,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipelines.core import machine
+from pipelines.core import admission, machine
 from pipelines.core.kinds import Kind
 from pipelines.core.rows import Row
 from pipelines.openmm.weights import parents
@@ -47,7 +47,10 @@ class Work:
         """Those whose images there will be, and before each those that it starts from."""
         found = asked_for.rows(self.commands['classify']) if 'classify' in self.commands else []
         if found and self.commands['classify'].has('--skip-missing'):
-            found = [row for row in found if self.crops or (row.images.kind == 'full' and not row.images.generator)]
+            judged = admission.judged(Path(self.commands['classify'].one('--data', '.')))
+            let_in = ((row, admission.admitted(row.images, judged)[0]) for row in found)
+            found = [replace(row, images=images) for row, images in let_in
+                     if images and (self.crops or images.kind == 'full' and not images.generator)]
         return list(dict.fromkeys(one for row in found for one in (*parents.ancestors(row), row)))
 
     def processes(self, stage: str) -> int:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -55,17 +56,34 @@ def _normalise(pixels: Tensor) -> Tensor:
     return pixels.to(device()).float() / 127.5 - 1
 
 
+@dataclass(frozen=True)
+class Mixed:
+    """Images that others of their class give way to in training.
+
+    Args:
+        pixels: (N, 3, H, W) uint8.
+        labels: (N,).
+        chance: that an image gives way to one of these.
+        confidence: of their labels; the rest is spread over the other classes.
+    """
+    pixels: Tensor
+    labels: Tensor
+    chance: float
+    confidence: float = 0.8
+
+
 def train(pixels: Tensor, labels: Tensor, num_classes: int, *, steps: int, seed: int, batch: int = 32,
-          title: str = 'train') -> Conv4:
+          mixed: Mixed | None = None, title: str = 'train') -> Conv4:
     """Train `Conv4` with Adam, one learning rate cycle, flips and shifts by up to 4 pixels.
 
     Args:
         pixels: (N, 3, H, W) uint8.
         labels: (N,).
+        mixed: what images give way to; other numbers are drawn for that, so that the rest of a seed stays the same.
     """
     from tqdm import trange
 
-    source = torch.Generator().manual_seed(seed)
+    source, other = torch.Generator().manual_seed(seed), torch.Generator().manual_seed(seed + 1)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Conv4(num_classes).to(device()).train()
@@ -75,15 +93,29 @@ def train(pixels: Tensor, labels: Tensor, num_classes: int, *, steps: int, seed:
         chosen = torch.randint(len(pixels), (batch,), generator=source)
         flipped = torch.rand(batch, generator=source) < 0.5
         top, left = torch.randint(0, 9, (2,), generator=source).tolist()
-        x = torch.where(flipped[:, None, None, None], pixels[chosen].flip(3), pixels[chosen])
+        x, y = pixels[chosen], F.one_hot(labels[chosen], num_classes).float()
+        if mixed:
+            x, y = _replaced(x, y, mixed, other)
+        x = torch.where(flipped[:, None, None, None], x.flip(3), x)
         x = F.pad(_normalise(x), (4, 4, 4, 4), mode='reflect')
         x = x[..., top:top + pixels.shape[2], left:left + pixels.shape[3]]
-        loss = F.cross_entropy(model(x), labels[chosen].to(device()))
+        loss = F.cross_entropy(model(x), y.to(device()))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
     return model.eval()
+
+
+def _replaced(x: Tensor, y: Tensor, mixed: Mixed, source: torch.Generator) -> tuple[Tensor, Tensor]:
+    """A batch of images and their labels as (N, C) shares, some of which gave way."""
+    classes = y.shape[1]
+    same = (y.argmax(dim=1)[:, None] == mixed.labels).float()  # (batch, N)
+    gone = (torch.rand(len(x), generator=source) < mixed.chance) & (same.sum(dim=1) > 0)
+    index = torch.multinomial(same + 1e-9, 1, generator=source)[:, 0]
+    soft = F.one_hot(mixed.labels[index], classes) * mixed.confidence
+    soft = soft + (soft == 0) * (1 - mixed.confidence) / max(1, classes - 1)
+    return torch.where(gone[:, None, None, None], mixed.pixels[index], x), torch.where(gone[:, None], soft, y)
 
 
 @torch.no_grad()

@@ -29,7 +29,9 @@ def _is_part(model: Model, found: Found) -> bool:
         return table is None or any(f'{row["name"]}-seed{seed}' == name for row in _rows(table)
                                     for seed in row.get('runs', table['seeds']))
     kind = next((kind for kind in _STAGES if kind.stage == model.stage), None)
-    results = found.all(kind) if kind else []
+    if not kind:  # an analysis shows its own
+        return False
+    results = found.all(kind)
     return not results or any(name in (one.name, Path(one.content['config'] or '').stem) for one in results)
 
 
