@@ -21,7 +21,7 @@ import inspect
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from importlib import metadata
 from pathlib import Path
@@ -36,7 +36,7 @@ from pipelines.core.records import LOGS, NAME, Row, check_chain, check_outputs, 
 
 # A stage needs this module alone.
 __all__ = ['AGAIN', 'LOGS', 'NAME', 'Listed', 'OutdatedError', 'Row', 'asking', 'check_chain', 'check_outputs',
-           'found', 'is_current', 'link', 'load', 'other_code', 'produce', 'reading', 'recorded']
+           'found', 'is_current', 'link', 'load', 'other_code', 'produce', 'reading', 'recorded', 'versions']
 
 AGAIN = 'FGIC_AGAIN'
 _ASKING: ContextVar[bool] = ContextVar('asking', default=False)
@@ -61,7 +61,16 @@ def _outputs(folder: Path) -> dict[str, Path]:
 def _head(stage: str, parameters: Mapping[str, Any], inputs: Inputs, packages: tuple[str, ...],
           cache: Cache) -> dict[str, Any]:
     return dict(stage=stage, parameters=json.loads(json.dumps(parameters)), inputs=_rows(inputs, cache),
-                versions={'fgic': __version__, **{name: _version(name) for name in sorted(packages)}})
+                versions={'fgic': __version__, **versions(packages)})
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Of installed distributions, by name.
+
+    Raises:
+        InputError: one is not there.
+    """
+    return {name: _version(name) for name in sorted(packages)}
 
 
 @functools.cache

@@ -71,6 +71,7 @@ BESIDE = {
     'raw': 'of the toys, drawn in the official layout', 'check': 'that the configs were checked against the data',
     'models': 'what trainings left: STAGE/NAME, and predictions on test: tested/RUN',
     'bundle': 'trained chains, each whole: ROW/card.json and its models',
+    'features': 'vectors of images that frozen networks gave, computed once',
     'tries': 'trainings by tools/train.py, which no table shows', 'test_reads.json': 'every reading of the test split'}
 
 

@@ -14,7 +14,16 @@ from torch import Tensor, nn
 
 from pipelines.core.errors import InputError
 from pipelines.openmm.compat import scope
-from pipelines.openmm.weights.conversions import biggan_deep, convnext, densenet, faster_rcnn, mobilenet_v2, swin, vit
+from pipelines.openmm.weights.conversions import (
+    biggan_deep,
+    convnext,
+    densenet,
+    efficientnet,
+    faster_rcnn,
+    mobilenet_v2,
+    swin,
+    vit,
+)
 from pipelines.openmm.weights.fit import misfits
 
 TOLERANCE = 1e-5
@@ -57,6 +66,8 @@ LINEAR, POOL = dict(type='LinearClsHead'), dict(type='GlobalAveragePooling')
 CLASSIFIERS = {
     'densenet121': (densenet, classifier(dict(type='DenseNet', arch='121'), dict(LINEAR, in_channels=1024), POOL)),
     'mobilenet_v2': (mobilenet_v2, classifier(dict(type='MobileNetV2'), dict(LINEAR, in_channels=1280), POOL)),
+    'efficientnet_b5': (efficientnet, classifier(dict(type='TIMMBackbone', model_name='efficientnet_b5', bn_eps=1e-3),
+                                                 dict(LINEAR, in_channels=2048), POOL)),
     'vit_base_patch16_224': (vit, classifier(dict(type='VisionTransformer', arch='b', patch_size=16),
                                              dict(type='VisionTransformerClsHead', in_channels=768))),
     'vit_base_patch32_224': (vit, classifier(dict(type='VisionTransformer', arch='b', patch_size=32),
@@ -68,7 +79,7 @@ CLASSIFIERS = {
 
 
 def source_classifier(name: str) -> nn.Module:
-    if name in ('densenet121', 'mobilenet_v2'):
+    if name in ('densenet121', 'mobilenet_v2', 'efficientnet_b5'):
         import torchvision
         return randomise(getattr(torchvision.models, name)())
     import timm

@@ -227,6 +227,8 @@ def test_torchvision_rows_are_torchvisions_own():
     import torchvision
     weight = torchvision.models.get_weight
     assert {name: row.urls[0] for name, row in TABLE.items() if row.licence == 'BSD-3-Clause'} == {
+        'densenet121_imagenet1k': weight('DenseNet121_Weights.IMAGENET1K_V1').url,
+        'efficientnet_b5_imagenet1k': weight('EfficientNet_B5_Weights.IMAGENET1K_V1').url,
         'mobilenet_v2_torchvision': weight('MobileNet_V2_Weights.IMAGENET1K_V1').url,
         'resnet18_imagenet1k': weight('ResNet18_Weights.IMAGENET1K_V1').url,
         'resnet50_imagenet1k': weight('ResNet50_Weights.IMAGENET1K_V1').url,

@@ -45,7 +45,7 @@ def source(name: str) -> nn.Module:
         return timm.create_model(name.removesuffix('_in1k'), pretrained=False)
     if row.file.endswith('.safetensors'):
         return timm.create_model(row.file.removesuffix('.safetensors'), pretrained=False)
-    return getattr(torchvision.models, row.file.rpartition('-')[0])(weights=None)
+    return getattr(torchvision.models, row.file.rpartition('-')[0].removesuffix('_lukemelas'))(weights=None)
 
 
 @functools.lru_cache

@@ -14,8 +14,12 @@ from pipelines.core.errors import InputError
 from pipelines.openmm.classify import (  # noqa: F401  (they register themselves)
     adversarial,
     densenet,
+    distilled,
+    frozen,
+    frozen_features,
     long_tail,
     noisy,
+    pruned,
 )
 
 if TYPE_CHECKING:
@@ -62,13 +66,16 @@ def predict(cfg: Config, weights: Path | Mapping[str, torch.Tensor], annotations
     import numpy as np
     import torch
 
-    from pipelines.openmm.engine import network
+    from pipelines.openmm.engine import config, network
     from pipelines.openmm.engine.devices import device, repeatable
 
     model = network.build(cfg, weights).to(device()).eval()
+    batches = network.loader(cfg, split)
+    if config.sees_once(cfg):
+        batches = frozen_features.loader(cfg, split, model, batches)
     with torch.inference_mode(), repeatable(tf32=True):
         found = [(os.path.abspath(sample.img_path), sample.pred_score.float().cpu().numpy())
-                 for batch in network.loader(cfg, split) for sample in model.test_step(batch)]
+                 for batch in batches for sample in model.test_step(batch)]
     scores = dict(found)
     wanted = [os.path.abspath(annotations.parent / row['img_path']) for row in lineage.read_list(annotations)[1]]
     if len(found) != len(wanted) or scores.keys() != set(wanted):

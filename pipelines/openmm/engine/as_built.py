@@ -80,10 +80,11 @@ def check(cfg: Config, lists: Mapping[str, Sequence[str]]) -> dict[str, Split]:
         _check_evaluator(as_read, split, wanted[split])
         built = [_list(cfg, split, leaf, wanted[split]) for leaf in _leaves(loader.dataset)]
         seen = _images(cfg, split, loader.dataset, built)
+        if split != 'train' or config.sees_once(cfg):
+            _check_same(cfg, split, loader.dataset)
         if split != 'train':
             _check_whole(cfg, split, built, seen)
             _check_order(cfg, split, loader)
-            _check_same(cfg, split, loader.dataset)
         elif not len(loader):
             raise _refuse(cfg, 'train_dataloader.drop_last', expected=f'batches of {loader.batch_size}',
                           found=f'none: there are {len(loader.dataset)} images, and drop_last leaves out what is less',
@@ -267,7 +268,8 @@ def _check_order(cfg: Config, split: str, loader: Any) -> None:
 
 
 def _check_same(cfg: Config, split: str, dataset: Any) -> None:
-    """Images of val and test, six at most, are the same each time, whatever random numbers are drawn."""
+    """Images of val and test, and of train where a network sees each once, are the same whatever random numbers are
+    drawn; six at most are looked at."""
     import random
 
     import numpy as np

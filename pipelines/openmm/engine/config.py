@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mmengine import Config
 
 
+FEATURE_CACHE = 'FeatureCacheHook'
 RUNNER_READS = ('model_wrapper_cfg', 'sync_bn', 'find_unused_parameters', 'activation_checkpointing',
                 'efficient_conv_bn_eval')  # of the whole config, besides its parameters
 
@@ -82,6 +83,11 @@ def _with_synthetic(real: dict, images: Images) -> dict:
     folder = f'synth/{images.generator}'
     return dict(type='WithSynthetic', ratio=images.percent / 100, real=real,
                 synthetic=dict(own, ann_file=f'{folder}/train.json', data_prefix=folder))
+
+
+def sees_once(cfg: Config) -> bool:
+    """Whether a frozen network sees each image once, and its vectors are kept (`classify.frozen_features`)."""
+    return any(hook['type'].rpartition('.')[2] == FEATURE_CACHE for hook in cfg.get('custom_hooks') or [])
 
 
 def walk(node: Any, where: str = '') -> Iterator[tuple[str, Any]]:

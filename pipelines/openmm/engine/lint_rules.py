@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pipelines.core import lineage
 from pipelines.core.errors import InputError
 from pipelines.openmm.engine import config_files, config_lines, config_variables, signatures
-from pipelines.openmm.engine.config import effective_keys, walk
+from pipelines.openmm.engine.config import effective_keys, sees_once, walk
 
 if TYPE_CHECKING:
     from mmengine import Config
@@ -136,8 +136,8 @@ def splits(setting: Setting) -> Findings:
 
 
 def augmented(setting: Setting) -> Findings:
-    """Random transforms in the pipelines of val and test."""
-    for split in ('val', 'test'):
+    """Random transforms in the pipelines of val and test, and in train's where each image is seen once."""
+    for split in ('val', 'test', *(('train',) if sees_once(setting.cfg) else ())):
         node = setting.cfg.get(f'{split}_dataloader') or {}
         for key, value in walk(dict(node), f'{split}_dataloader'):
             if isinstance(value, dict) and 'type' in value and re.search(r'\.(pipeline|transforms)\.\d+$', key):

@@ -70,6 +70,7 @@ TABLE = {
         1, '77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850'),
     'efficientnet_lite2_in1k': _efficientnet_lite(
         2, '9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d'),
+    'efficientnet_b5_imagenet1k': _torchvision('efficientnet_b5_lukemelas-1a07897c.pth', 'efficientnet'),
     'mobilenet_v2_imagenet1k': Weights(
         'mobilenet_v2_imagenet1k.pth', '4f4d2f38e564d8ae0c300f5452d64e28dcaabe75b5256e9e6409d376ae9b086d',
         'Apache-2.0', normalisation=((128.,) * 3, (128.,) * 3)),

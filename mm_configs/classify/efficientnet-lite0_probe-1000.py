@@ -1,0 +1,9 @@
+"""EfficientNet-Lite0, frozen, on top of its 1,000 classes.
+
+A new linear layer takes the logits of ImageNet's classifier, which is frozen, too.
+"""
+_base_ = './efficientnet-lite0_probe.py'
+model = dict(
+    frozen=('backbone', 'neck', 'head.layers.0'), neck=dict(_delete_=True, type='GlobalAveragePooling'),
+    head=dict(type='StackedOnPretrainedHead', mid_channels=[1000], act_cfg=None,
+              first=dict(type='Pretrained', checkpoint='weights://efficientnet_lite0_in1k', prefix='head')))
