@@ -38,7 +38,7 @@ from pipelines.core.arguments import whole
 from pipelines.core.errors import InputError, command
 from pipelines.openmm.engine import config_files, devices
 from pipelines.openmm.synth.drawing import Drawing
-from pipelines.openmm.synth.recipes import Recipe
+from pipelines.openmm.synth.recipes import LOOKS, Recipe
 
 PACKAGES = ('mmagic', 'numpy', 'onedl-mmcv', 'onedl-mmengine', 'opencv-python-headless', 'pillow', 'torch',
             'torchvision')
@@ -102,14 +102,21 @@ def synth(crops: Path, out: Path, model_dir: Path, *, config: Path, weights: Pat
             row['rank'] = rank
         lineage.write_list(folder / 'train.json', classes, synthetic)
         write_nearest(folder / 'nearest.jpg', measured.nearest)
+        iterations = cfg.train_cfg.max_iters if trained else None if weights else 0
+        if trained and recipe.watched and (seen := json_files.read(model_dir / LOOKS))['stopped']:
+            iterations = seen['stopped']
+            measured.metrics['signs']['collapse'].insert(
+                0, f'training was stopped after {iterations} of {seen["of"]} iterations: '
+                + '; '.join(seen['looks'][-1]['signs']))
         json_files.write(folder / 'metrics.json', dict(
-            config=config_files.shown(config), images_per_class=count, classes=classes,
-            iterations=cfg.train_cfg.max_iters if trained else None if weights else 0,
+            config=config_files.shown(config), images_per_class=count, classes=classes, iterations=iterations,
             resolution=max(max(images.size(path)) for path, _ in files['synthetic']), **measured.metrics))
 
     if trained:
         from pipelines.openmm.weights import loading
-        manifest.produce(model_dir, 'synth: train', training, {**sources, **loading.check(config, options or ())},
+        looked_at = {'crop/square_val.json': lists['val']} if recipe.watched else {}
+        manifest.produce(model_dir, 'synth: train', training,
+                         {**sources, **looked_at, **loading.check(config, options or ())},
                          train, packages=PACKAGES, resume=True, conditions=conditions)
         build = manifest.reading(model_dir, training)(build)
     inputs = {**sources, 'crop/square_val.json': lists['val'], **recipe.generator().inputs(),

@@ -109,3 +109,34 @@ def test_several_processes_write_the_bytes_of_one(crops: Path, tmp_path: Path):
         assert len(list((folder / '.shards').iterdir())) == 3
         found.append([(folder / row['img_path']).read_bytes() for row in rows])
     assert found[0] == found[1] and len(set(found[0])) == 10
+
+
+def test_a_training_whose_samples_show_a_failure_is_stopped_and_says_so(crops: Path, tmp_path: Path, monkeypatch):
+    """Noise, after 2 steps and after 3; killed as it stops, it does not go on."""
+    from pipelines.openmm.engine import checkpoints
+    finish, calls = checkpoints.chosen, []
+
+    def killed(folder: Path):
+        calls.append(folder)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return finish(folder)
+
+    def run() -> None:
+        synth.synth(crops, tmp_path / 'synth', tmp_path / 'model', config=LEAF, images_per_class=3, classifier_steps=5,
+                    options=[*TINY, 'custom_hooks.3.interval=1', 'custom_hooks.3.begin=2', 'custom_hooks.3.steps=5'])
+
+    monkeypatch.setattr(checkpoints, 'chosen', killed)
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    run()
+    seen = json_files.read(tmp_path / 'model/looks.json')
+    assert ([look['iteration'] for look in seen['looks']], seen['stopped'], seen['of']) == ([2, 3], 3, 4)
+    assert all(look['synthetic']['one_nn'] > 0.75 and look['signs'] for look in seen['looks'])
+    metrics = json_files.read(tmp_path / 'synth/metrics.json')
+    assert metrics['iterations'] == 3
+    assert metrics['signs']['collapse'][0].startswith('training was stopped after 3 of 4 iterations: ')
+    steps = [json.loads(line)['step'] for line in (tmp_path / 'model/metrics.jsonl').read_text().splitlines()]
+    assert steps == [1, 2, 3]
+    manifest = json_files.read(tmp_path / 'model/manifest.json')
+    assert 'crop/square_val.json' in json.dumps(manifest['inputs'])  # it decided when the training ended

@@ -8,4 +8,5 @@ _base_ = ['../_base_/models/biggan-deep_64px.py', '../_base_/datasets/crops_gan_
 model = dict(num_classes={{'$FGIC_NUM_CLASSES:120'}})
 speed = dict(dtype='float32')
 default_hooks = dict(checkpoint=dict(interval=200))
-custom_hooks = [dict(type='LoaderSeedHook'), dict(type='SampleGridHook', interval=200)]
+custom_hooks = [dict(type='LoaderSeedHook'), dict(type='SampleGridHook', interval=200),
+                dict(type='CollapseHook', interval=400, begin=1200)]

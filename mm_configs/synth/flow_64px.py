@@ -10,3 +10,4 @@ train_dataloader = dict(batch_size=16)
 default_hooks = dict(checkpoint=dict(interval=200))
 _base_.custom_hooks[1].update(interval=800, columns=8)
 _base_.custom_hooks[2].momentum = 0.001
+_base_.custom_hooks[3].update(interval=300, begin=1500)

@@ -13,7 +13,13 @@ from torch import Tensor
 
 from pipelines.core.images import fit
 from pipelines.openmm.compat import mmagic_import  # noqa: F401  (a hook registers itself)
-from pipelines.openmm.synth import flow, gan_transfer, grids, spectral_norm  # noqa: F401  (they register themselves)
+from pipelines.openmm.synth import (  # noqa: F401  (they register themselves)
+    collapse,
+    flow,
+    gan_transfer,
+    grids,
+    spectral_norm,
+)
 
 mmagic_import.install()
 

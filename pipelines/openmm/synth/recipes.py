@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from pipelines.openmm.synth.generators import Generator
 
+LOOKS = 'looks.json'  # of `collapse.CollapseHook`, beside model.pth
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -42,6 +44,11 @@ class Recipe:
     def trains(self) -> bool:
         """Whether there is a network to train."""
         return 'model' in self.said
+
+    @property
+    def watched(self) -> bool:
+        """Whether its training looks at val, and ends early where samples show a failure."""
+        return any(hook['type'] == 'CollapseHook' for hook in self.said.get('custom_hooks') or [])
 
     @property
     def digest(self) -> str:
