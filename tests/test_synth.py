@@ -182,7 +182,7 @@ def test_an_interrupted_training_ends_in_the_same_weights(crops: Path, tmp_path:
     import torch
 
     from pipelines.openmm.engine import config, training
-    from pipelines.openmm.synth import gan
+    from pipelines.openmm.synth import grids
 
     def train(folder: Path) -> dict:
         cfg = config.load(LAPTOP, data_root=crops, num_classes=3, options=TINY)
@@ -190,14 +190,14 @@ def test_an_interrupted_training_ends_in_the_same_weights(crops: Path, tmp_path:
         return weights.load(folder / 'model.pth')
 
     whole = train(tmp_path / 'whole')
-    after_train_iter = gan.SampleGridHook.after_train_iter
+    after_train_iter = grids.SampleGridHook.after_train_iter
 
     def interrupt(self, runner, *args, **kwargs):
         if runner.iter == 2:
             raise KeyboardInterrupt
         after_train_iter(self, runner, *args, **kwargs)
 
-    monkeypatch.setattr(gan.SampleGridHook, 'after_train_iter', interrupt)
+    monkeypatch.setattr(grids.SampleGridHook, 'after_train_iter', interrupt)
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path / 'resumed')
     monkeypatch.undo()

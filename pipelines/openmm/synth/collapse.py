@@ -51,7 +51,7 @@ class CollapseHook(Hook):
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         done = runner.iter + 1
         if done >= self.begin and self.every_n_train_iters(runner, self.interval):
-            seen = [self.look(runner) if is_main_process() else None]
+            seen: list[dict[str, Any]] = [self.look(runner) if is_main_process() else {}]
             broadcast_object_list(seen)
             runner.message_hub.update_info(_KEPT, [*runner.message_hub.get_info(_KEPT, []),
                                                    dict(seen[0], iteration=done)])
@@ -72,9 +72,9 @@ class CollapseHook(Hook):
         drawn = torch.from_numpy(np.stack(list(grid.pictures(runner, labels, range(len(labels))))))
         with repeatable(tf32=True):
             if self._judge is None:
-                files = ([(root / row['img_path'], row['gt_label']) for row in part] for part in rows.values())
+                train, val = ([(root / row['img_path'], row['gt_label']) for row in part] for part in rows.values())
                 classes = getattr(runner.model, 'module', runner.model).num_classes
-                self._judge = figures.Judge.of(*files, classes, steps=self.steps, seeds=1)
+                self._judge = figures.Judge.of(train, val, classes, steps=self.steps, seeds=1)
             seen = self._judge.look(drawn.permute(0, 3, 1, 2), torch.tensor(labels))
         shown = {f'{name}/{figure}': float(value) for name in figures.ROWS for figure, value in seen[name].items()
                  if figure in ('sharpness', 'one_nn', 'kid', 'recognised')}

@@ -14,6 +14,7 @@ from torch import Tensor
 from pipelines.core.images import fit
 from pipelines.openmm.compat import mmagic_import  # noqa: F401  (a hook registers itself)
 from pipelines.openmm.synth import (  # noqa: F401  (they register themselves)
+    biggan_few,
     collapse,
     flow,
     gan_transfer,
