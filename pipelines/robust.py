@@ -8,6 +8,7 @@ Reads classify's table and its models, and makes a folder for every row, robust/
                  intervals, and signs that gradients are masked
     corruptions  15 common ones (noise, blur, weather, digital) by severity
     calibration  ECE with its floor, Brier score, NLL, reliability; the temperature is fitted on val
+    shift        answers that change as the window moves by one pixel
     bands        which detail sizes the row lives on: noise of one octave at a time
     background   the animal or its surroundings greyed, blurred, exchanged between classes
     certified    of rows that were trained with noise: randomised smoothing
@@ -34,7 +35,7 @@ from pipelines.runs import PACKAGES
 if TYPE_CHECKING:
     from pipelines.analysis.card import Effort
 
-_PARTS = ('attacks', 'corruptions', 'calibration', 'bands', 'background', 'certified', 'lipschitz')
+_PARTS = ('attacks', 'corruptions', 'calibration', 'shift', 'bands', 'background', 'certified', 'lipschitz')
 
 
 def robust(one: trained.Trained, out: Path, effort: Effort, parts: tuple[str, ...] = _PARTS) -> bool:

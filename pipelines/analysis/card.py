@@ -9,13 +9,23 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.analysis import attacked, background, bands, calibration, certified, corrupted, intervals, lipschitz
+from pipelines.analysis import (
+    attacked,
+    background,
+    bands,
+    calibration,
+    certified,
+    corrupted,
+    intervals,
+    lipschitz,
+    shifted,
+)
 from pipelines.analysis.subject import Rows, Subject, chosen, subject
 from pipelines.analysis.trained import Trained
 from pipelines.core import shards, statistics
 from pipelines.runs import Run
 
-PARTS = ('attacks', 'corruptions', 'calibration', 'bands', 'background', 'certified', 'lipschitz')
+PARTS = ('attacks', 'corruptions', 'calibration', 'shift', 'bands', 'background', 'certified', 'lipschitz')
 _SHARD = 32
 
 
@@ -106,6 +116,13 @@ class Card:
     def calibration(self) -> dict[str, Any]:
         return {str(run.seed): calibration.calibration(*_stored(run, self.row.split)) for run in self.row.runs}
 
+    def shift(self) -> dict[str, Any]:
+        seen = self._each('shift', shifted.shifted)
+        classes, answers = len(self.first.classes), [[row['answers']['left'] for row in rows] for rows in seen.values()]
+        apart = [np.mean(np.array(one) != np.array(other)) for i, one in enumerate(answers) for other in answers[:i]]
+        return dict(images=len(self.rows), left=scores(seen, 'left', classes), right=scores(seen, 'right', classes),
+                    changed=_changed(seen, 'right', 'left'), seeds_disagree=float(np.mean(apart)) if apart else None)
+
     def bands(self) -> dict[str, Any]:
         seen = self._each('bands', bands.masked)
         return bands.summary([row for rows in seen.values() for row in rows], len(self.first.classes))
@@ -165,9 +182,9 @@ def signs(said: Sequence[Mapping[str, Any]], levels: Sequence[Mapping[str, Any]]
     return dict(share, missed=missed, last=gain, images=len(right), warnings=warnings)
 
 
-def _changed(seen: Seen, name: str) -> dict[str, Any]:
-    """The share of answers that are others than for the whole image."""
-    return intervals.mean(np.array([[float(row['answers'][name] != row['answers']['clean']) for row in rows
+def _changed(seen: Seen, name: str, before: str = 'clean') -> dict[str, Any]:
+    """The share of answers that are others than before."""
+    return intervals.mean(np.array([[float(row['answers'][name] != row['answers'][before]) for row in rows
                                    if name in row['answers']] for rows in seen.values()]))
 
 

@@ -50,6 +50,17 @@ def test_noise_is_of_one_octave(centre):
     assert found.std() == pytest.approx(1) and found.mean() == pytest.approx(0, abs=1e-9)
 
 
+def test_windows_are_one_pixel_apart():
+    import torch
+
+    from pipelines.analysis import shifted
+    pixels = torch.rand(2, 3, 16, 20)
+    left, right = shifted.windows(pixels)
+    assert left.shape == right.shape == pixels.shape
+    assert torch.equal(left[..., 1:], right[..., :-1])  # true pixels, nothing rolled or padded
+    assert 0 <= left.min() and right.max() <= 1
+
+
 def test_small_images_have_fewer_octaves():
     assert bands.centres(64, 64) == [1.75, 3.5, 7., 14.] and len(bands.centres(224, 224)) == 6
 

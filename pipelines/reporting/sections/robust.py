@@ -10,8 +10,8 @@ from pipelines.reporting.section import Section
 from pipelines.reporting.stages import CLASSIFY
 
 ROBUST = Result('robust', ('robust/*/card.json',), (
-    'row', 'title', 'split', 'seeds', 'classes', 'images', 'of', 'attacks', 'corruptions', 'calibration', 'bands',
-    'background', 'certified', 'lipschitz'), 'pipelines.robust', 'python -m pipelines.robust --work WORK')
+    'row', 'title', 'split', 'seeds', 'classes', 'images', 'of', 'attacks', 'corruptions', 'calibration', 'shift',
+    'bands', 'background', 'certified', 'lipschitz'), 'pipelines.robust', 'python -m pipelines.robust --work WORK')
 _THREAT = ('The attacker knows the network and changes its input, after resizing and padding, grey borders included, '
            'by at most the radius. Each attack works on the images that weaker ones left, so that an image that any of '
            'them broke counts as broken.')
@@ -29,8 +29,10 @@ def render(found: Found) -> dict:
     attacked, sure, safe = having('attacks'), having('calibration'), having('certified')
     return dict(
         cards=shown, threat=_THREAT, split=shown[0]['split'], attacked=attacked, corrupted=having('corruptions'),
-        calibrated=sure, banded=having('bands'), surroundings=having('background'), certified=safe,
-        sloped=having('lipschitz'), curve=cards.under_attack(attacked) if attacked else None,
+        calibrated=sure, banded=having('bands'), shifted=having('shift'), surroundings=having('background'),
+        certified=safe,
+        sloped=having('lipschitz'),
+        curve=cards.under_attack(attacked) if attacked else None,
         trade=cards.trade_off(attacked) if len(attacked) > 1 else None, measures=side_by_side(shown),
         reliability=cards.reliability(sure) if sure else None, certain=cards.certain(safe) if safe else None,
         variants=list(dict.fromkeys(name for card in having('background') for name in card['background']['variants'])),
