@@ -4,7 +4,7 @@
 # What a user may set, on the command line alone: names such as WORK mean other things in other people's environments.
 VARIABLES := DATASET RAW LAYOUT SUPER BOX_FRAME SUBSET BOXES_FROM BOXES PROFILE DETECT SYNTH ROWS SEEDS TEST CROP_SIZE \
              IMAGES_PER_CLASS INCEPTION IMAGES MOST IMAGENET_IDS AGAINST WEIGHTS WORK GPUS JOBS DEVICE SCHEDULER \
-             STRICT MAX_BAD AGAIN PYTHON ROW BUNDLE DETECTOR OUT CONF TARGET ALLOW SAVE FOLDS UNLABELLED FIGURES_ONLY
+             STRICT MAX_BAD AGAIN PYTHON ROW BUNDLE DETECTOR OUT CONF TARGET ALLOW SAVE FOLDS UNLABELLED HOST PORT FIGURES_ONLY
 GIVEN     := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 $(foreach name,$(VARIABLES),$(if $(filter environment,$(firstword $(origin $(name)))),$(eval undefine $(name))))
 
@@ -72,7 +72,7 @@ LINT := $(call recipe,detect,$(DETECT)) \
         $(if $(filter synth gate classify explain robust audit-leaks report all,$(MAKECMDGOALS)),$(call recipe,synth,$(SYNTH))) \
         $(if $(filter gate classify explain robust audit-leaks audit report all,$(MAKECMDGOALS)),$(foreach row,$(ROW_RECIPES),$(call recipe,classify,$(row))))
 
-.PHONY: help setup doctor demo test variables names convert check detect crop synth gate classify explain robust audit-leaks audit report predict all lock docs clean plan profile bench-data bench-train bench-gpu faults
+.PHONY: help setup doctor demo test variables names convert check detect crop synth gate classify explain robust audit-leaks audit report predict serve all lock docs clean plan profile bench-data bench-train bench-gpu faults
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -99,6 +99,7 @@ help:  ## this text
 	@echo '  SCHEDULER  of a Dask cluster that converts, crops and trains classifiers (docs/scaling.md)'
 	@echo '  IMAGES   of predict: a file, a folder, a pattern, or a list (.txt); ROW: RECIPE@IMAGES; BUNDLE: in place of it'
 	@echo '  CONF, TARGET, ALLOW, OUT, SAVE="crops pictures", DETECTOR  of predict (docs/use.md)'
+	@echo '  HOST, PORT  of serve (docs/use.md)                                       [127.0.0.1, 8000]'
 	@echo '  ROW      of audit, RECIPE@IMAGES; FOLDS=5; UNLABELLED: photographs that it ranks for annotation  [$(ONE)]'
 	@echo '  MOST     images that explain and robust look at, evenly over the classes [$(or $(MOST),explain: all; robust: 64, with PROFILE=full all)]'
 	@echo '  IMAGENET_IDS=FILE  a list of images of ImageNet; AGAINST=FOLDER  of images: what audit-leaks looks for'
@@ -198,6 +199,10 @@ predict: names setup  ## find and name the animals in IMAGES, by a row that was 
 	@$(PY) -m pipelines.predict "$$FGIC_IMAGES" $(CHAIN) --gpus $(or $(filter-out 0,$(GPUS)),1) \
 		$(if $(OUT),--out "$$FGIC_OUT") $(if $(CONF),--conf '$(CONF)') $(if $(TARGET),--target '$(TARGET)') \
 		$(if $(ALLOW),--allow "$$FGIC_ALLOW") $(if $(SCHEDULER),--scheduler '$(SCHEDULER)') $(foreach what,$(SAVE),--save-$(what))
+
+serve: names setup  ## a page to drop a photograph on, and POST /predict: a trained ROW (or BUNDLE) on this machine
+	@$(PY) -m tools.serve $(CHAIN) $(if $(HOST),--host '$(HOST)') $(if $(PORT),--port '$(PORT)') $(if $(CONF),--conf '$(CONF)') \
+		$(if $(TARGET),--target '$(TARGET)') $(if $(ALLOW),--allow "$$FGIC_ALLOW")
 
 plan: variables setup  ## before the hours are spent: iterations, memory, disk and hours of what make report would do here
 	@$(MAKE) -n --no-print-directory report | $(PY) -m tools.plan --work $(WORK)

@@ -23,9 +23,8 @@ _FORMULA = ('=', '+', '-', '@', '\t', '\r', '\n')  # a spreadsheet runs cells th
 Record = dict[str, Any]
 
 
-@contextlib.contextmanager
-def writing_json(path: Path, bundle: Bundle, conf: float, sure: float | None) -> Iterator[Callable[[Record], None]]:
-    """Write MegaDetector's JSON with the function that this gives.
+def head(bundle: Bundle, conf: float, sure: float | None) -> dict[str, Any]:
+    """MegaDetector's JSON but for ``images``.
 
     Args:
         conf: threshold of the detections in the file.
@@ -38,9 +37,18 @@ def writing_json(path: Path, bundle: Bundle, conf: float, sure: float | None) ->
                                                        conservative_detection_threshold=conf))
     if sure is not None:
         info['classifier_metadata'] = dict(typical_classification_threshold=sure)
-    head = dict(info=info, detection_categories={ANIMAL: 'animal'},
+    return dict(info=info, detection_categories={ANIMAL: 'animal'},
                 classification_categories={str(i): name for i, name in enumerate(bundle.classes, start=1)})
-    with json_files.writing_lists(path, ['images'], head) as append:
+
+
+@contextlib.contextmanager
+def writing_json(path: Path, bundle: Bundle, conf: float, sure: float | None) -> Iterator[Callable[[Record], None]]:
+    """Write MegaDetector's JSON with the function that this gives.
+
+    Args:
+        conf, sure: see `head`.
+    """
+    with json_files.writing_lists(path, ['images'], head(bundle, conf, sure)) as append:
         yield lambda record: append('images', json_files.dumps(as_megadetector(record)))
 
 

@@ -73,7 +73,7 @@ def predict(files: list[tuple[str, str]], job: Job) -> list[dict[str, Any]]:
         for window in windows(_read(files, pool, records)):
             for (name, picture), animals in zip(window, chain([picture for _, picture in window], pool)):
                 records[name] = dict(file=name, size=list(picture.size), animals=[
-                    _row(animal, job) for animal in animals])
+                    row(animal, job.rules, job.top) for animal in animals])
                 _save(name, picture, animals, records[name]['animals'], job)
     return [records[name] for name, _ in files]
 
@@ -100,10 +100,16 @@ def _opened(path: str) -> images.Picture | str:
         return f'expected {error.parts["expected"]}, found {error.parts["found"]}'
 
 
-def _row(animal: Any, job: Job) -> dict[str, Any]:
-    scores = job.rules.possible(animal.scores)
+def row(animal: Any, rules: Rules, top: int) -> dict[str, Any]:
+    """One of a record's ``animals``.
+
+    Args:
+        animal: a chain's.
+        top: classes that are listed.
+    """
+    scores = rules.possible(animal.scores)
     return dict(box=list(animal.found.xyxy), score=animal.found.score, crop=list(animal.area),
-                answer=answers.shown(job.rules.answer(animal.scores)), classes=answers.best(scores, job.top))
+                answer=answers.shown(rules.answer(animal.scores)), classes=answers.best(scores, top))
 
 
 def _save(name: str, picture: images.Picture, animals: list[Any], rows: list[dict[str, Any]], job: Job) -> None:
