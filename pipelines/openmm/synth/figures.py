@@ -5,7 +5,7 @@ Real images of train and val only: the test split is read once, by the final cla
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -77,30 +77,35 @@ class Judge:
         return cls(Pixels.read(train), Pixels.read(val), num_classes, steps or max(300, 10 * len(train) // 32), seed,
                    seeds)
 
-    def classifiers(self, data: Pixels, title: str) -> list[small_classifier.Conv4]:
+    def classifiers(self, data: Pixels, title: str, first: int = 0) -> list[small_classifier.Conv4]:
         return [data.train(self.num_classes, steps=self.steps, seed=self.seed + number,
                            title=f'classifier on {title}, {number + 1} of {self.seeds}')
-                for number in range(self.seeds)]
+                for number in range(first, self.seeds)]
+
+    @cached_property
+    def seeing(self) -> small_classifier.Conv4:
+        """The classifier whose features are taken; of those of real images the first."""
+        return replace(self, seeds=1).classifiers(self.train, 'real')[0]
 
     @cached_property
     def real(self) -> list[small_classifier.Conv4]:
-        return self.classifiers(self.train, 'real')
+        return [self.seeing, *self.classifiers(self.train, 'real', first=1)]
 
     def sample(self, data: Pixels) -> Sample:
         """Images in the features of the classifier of real images, in units of their root mean square on train."""
-        pooled = small_classifier.run(self.real[0].embedding, data.pixels).double() / self.scale
-        views = [small_classifier.run(self.real[0].plane, pixels).numpy() for pixels in (
+        pooled = small_classifier.run(self.seeing.embedding, data.pixels).double() / self.scale
+        views = [small_classifier.run(self.seeing.plane, pixels).numpy() for pixels in (
             data.pixels, data.pixels.flip(3))]
         sharpness = sample_figures.sharpness(data.pixels.permute(0, 2, 3, 1).numpy())
         return Sample(pooled.numpy(), data.labels.numpy(), sharpness, np.stack(views))
 
     @cached_property
     def scale(self) -> float:
-        return float(small_classifier.run(self.real[0].embedding, self.train.pixels).double().square().mean().sqrt())
+        return float(small_classifier.run(self.seeing.embedding, self.train.pixels).double().square().mean().sqrt())
 
     def ranks(self, data: Pixels) -> np.ndarray:
         """(N,) place of each image's class among the scores of the first classifier; 1 the best."""
-        scores = small_classifier.run(self.real[0], data.pixels)
+        scores = small_classifier.run(self.seeing, data.pixels)
         return (1 + (scores > scores.gather(1, data.labels[:, None])).sum(dim=1)).numpy()
 
     def recognised(self, data: Pixels) -> float:
