@@ -18,6 +18,7 @@ from pipelines.openmm.classify import (  # noqa: F401  (they register themselves
     frozen,
     frozen_features,
     long_tail,
+    mirrored,
     noisy,
     pruned,
 )
