@@ -50,9 +50,6 @@ PROFILES := $(notdir $(basename $(wildcard mm_configs/profiles/*.mk)))
 ifneq ($(filter $(PROFILE),$(PROFILES)),)
   include mm_configs/profiles/$(PROFILE).mk
 endif
-ifneq ($(filter ablations,$(MAKECMDGOALS)),)
-  ROWS := $(ABLATIONS)
-endif
 recipe = $(if $(filter %.py,$(2)),$(2),mm_configs/$(1)/$(2).py)
 name   = $(basename $(notdir $(1)))
 ONE         := $(or $(ROW),$(firstword $(ROWS)))
@@ -72,10 +69,10 @@ RUN_OPTIONS := $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(addprefix --jobs ,$
 
 # Which of them the goals need: all are checked against the data before the first training.
 LINT := $(call recipe,detect,$(DETECT)) \
-        $(if $(filter synth gate classify ablations explain robust audit-leaks report all,$(MAKECMDGOALS)),$(call recipe,synth,$(SYNTH))) \
-        $(if $(filter gate classify ablations explain robust audit-leaks audit report all,$(MAKECMDGOALS)),$(foreach row,$(ROW_RECIPES),$(call recipe,classify,$(row))))
+        $(if $(filter synth gate classify explain robust audit-leaks report all,$(MAKECMDGOALS)),$(call recipe,synth,$(SYNTH))) \
+        $(if $(filter gate classify explain robust audit-leaks audit report all,$(MAKECMDGOALS)),$(foreach row,$(ROW_RECIPES),$(call recipe,classify,$(row))))
 
-.PHONY: help setup doctor demo test variables names convert check detect crop synth gate classify ablations explain robust audit-leaks audit report predict serve all lock docs clean plan profile bench-data bench-train bench-gpu faults
+.PHONY: help setup doctor demo test variables names convert check detect crop synth gate classify explain robust audit-leaks audit report predict serve export setup-export all lock docs clean plan profile bench-data bench-train bench-gpu faults
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -101,7 +98,7 @@ help:  ## this text
 	@echo '  PYTHON   that set-up makes .venv with                                    [$(PYTHON)]'
 	@echo '  SCHEDULER  of a Dask cluster that converts, crops and trains classifiers (docs/scaling.md)'
 	@echo '  IMAGES   of predict: a file, a folder, a pattern, or a list (.txt); ROW: RECIPE@IMAGES; BUNDLE: in place of it'
-	@echo '  CONF, TARGET, ALLOW, OUT, SAVE="crops pictures", DETECTOR  of predict (docs/use.md)'
+	@echo '  CONF, TARGET, ALLOW, OUT, SAVE="crops pictures", DETECTOR  of predict and export (docs/use.md)'
 	@echo '  HOST, PORT  of serve (docs/use.md)                                       [127.0.0.1, 8000]'
 	@echo '  ROW      of audit, RECIPE@IMAGES; FOLDS=5; UNLABELLED: photographs that it ranks for annotation  [$(ONE)]'
 	@echo '  MOST     images that explain and robust look at, evenly over the classes [$(or $(MOST),explain: all; robust: 64, with PROFILE=full all)]'
@@ -178,11 +175,6 @@ classify: crop $(if $(GENERATED),synth)  ## train classifiers with and without e
 		$(if $(filter file,$(origin ROWS)),--skip-missing) $(if $(TEST),--test $(TEST)) \
 		$(RUN_OPTIONS)
 
-ablations: crop $(if $(GENERATED),synth)  ## the baseline and its tricks, one by one (or ROWS): what each changes and brings
-	@$(PY) -m pipelines.classify --data $(D) --out $(D)/ablations --models $(D)/models/classify --rows $(ROWS) \
-		--seeds $(SEEDS) $(if $(filter file,$(origin ROWS)),--skip-missing) $(if $(TEST),--test $(TEST)) $(RUN_OPTIONS)
-	@$(PY) -m tools.ablation_table $(D)/ablations --models $(D)/models/classify
-
 explain: classify  ## look into trained rows: attribution, attention, features, confusions (MOST=N images)
 	@$(PY) -m pipelines.explain --work $(D) $(if $(MOST),--images $(MOST))
 
@@ -212,6 +204,13 @@ serve: names setup  ## a page to drop a photograph on, and POST /predict: a trai
 	@$(PY) -m tools.serve $(CHAIN) $(if $(HOST),--host '$(HOST)') $(if $(PORT),--port '$(PORT)') $(if $(CONF),--conf '$(CONF)') \
 		$(if $(TARGET),--target '$(TARGET)') $(if $(ALLOW),--allow "$$FGIC_ALLOW")
 
+export: names setup-export  ## that row as ONNX files, a model card and an example that needs no torch
+	@$(PY) -m pipelines.export $(CHAIN) $(if $(OUT),--out "$$FGIC_OUT") $(if $(TARGET),--target '$(TARGET)')
+
+setup-export: setup
+	@$(PY) -c 'import onnx, onnxruntime' 2>/dev/null || $(PY) -m pip install --quiet --disable-pip-version-check \
+		--no-deps --require-hashes -r requirements/export.txt
+
 plan: variables setup  ## before the hours are spent: iterations, memory, disk and hours of what make report would do here
 	@$(MAKE) -n --no-print-directory report | $(PY) -m tools.plan --work $(WORK)
 
@@ -225,6 +224,8 @@ LOCK := uv pip compile --universal --python-version 3.10 --fork-strategy fewest 
 lock:  ## write the locks again (needs uv)
 	$(LOCK) requirements/dev.in --override requirements/overrides.txt --output-file requirements/lock.txt
 	$(LOCK) requirements/build.in --output-file requirements/build.txt
+	$(LOCK) requirements/export.in --override requirements/overrides.txt --constraint requirements/lock.txt \
+		--output-file requirements/export.txt
 
 bench-data: setup  ## measure the data path: ratios, seconds, memory (20 to 30 minutes, on an idle machine)
 	$(PY) -m tools.bench.data

@@ -66,10 +66,7 @@ def predict(chain: bundle.Bundle, files: list[sources.Source], out: Path, *, con
     Raises:
         InputError: no threshold is known.
     """
-    conf = chain.threshold if conf is None else conf
-    if conf is None and chain.detector:
-        raise InputError('--conf', expected='a number, as no annotated val of the detector gives the threshold',
-                         found='auto', remedy='say one: --conf 0.3')
+    conf = bundle.threshold(chain, conf)
     rules = answers.Rules.of(chain, target, allowed)
     top = min(top, len(chain.classes))
     parameters = dict(conf=conf, top=top, target=target, crops=crops, pictures=pictures, row=chain.card['row'],
@@ -140,13 +137,6 @@ def _out(work: Path | None, source: str) -> Path:
     return work / 'predict' / (path.name if path.name and path.exists() else 'found')
 
 
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError('a share from 0 to 0.999')
-    return value
-
-
 @command
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog='python -m pipelines.predict', description=__doc__,
@@ -154,10 +144,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('sources', nargs='+', metavar='SOURCE', help='files, folders, patterns, lists (.txt)')
     bundle.add_arguments(parser)
     parser.add_argument('--out', type=Path, help='folder for the results; default: predict/SOURCE in the work folder')
-    parser.add_argument('--conf', default='auto', help='least score of a detection; default: auto, the best on val')
+    parser.add_argument('--conf', type=bundle.score, metavar='SCORE', help='least score of a detection; default: auto, '
+                        'the best on val')
     parser.add_argument('--top', type=whole(1), default=5, help='classes to list for an animal; default: %(default)s')
-    parser.add_argument('--target', type=_share, default=0.95, metavar='SHARE', help='of answers that are to be right; '
-                        '0: the best class is always the answer; default: %(default)s')
+    parser.add_argument('--target', type=bundle.share, default=0.95, metavar='SHARE', help='of answers that are to be '
+                        'right; 0: the best class is always the answer; default: %(default)s')
     parser.add_argument('--allow', type=Path, metavar='FILE', help='classes that can occur, one on a line')
     parser.add_argument('--save-crops', action='store_true', help='keep what the classifiers saw')
     parser.add_argument('--save-pictures', action='store_true', help='keep the pictures with boxes and answers')
@@ -166,15 +157,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--gpus', type=whole(1), default=1, help='processes, one for each GPU; default: %(default)s')
     parser.add_argument('--scheduler', metavar='ADDRESS', help='work on a Dask cluster instead: tcp://host:8786')
     args = parser.parse_args(argv)
-    try:
-        conf = None if args.conf == 'auto' else _share(args.conf)
-    except (ValueError, argparse.ArgumentTypeError):
-        parser.error('--conf: auto, or a number from 0 to 0.999')
     files = sources.find(args.sources)
     chain = bundle.of(args)
     allowed = answers.read_allowed(args.allow, chain.classes) if args.allow else None
     out = args.out or _out(args.work, args.sources[0])
-    counts = predict(chain, files, out, conf=conf, top=args.top, target=args.target, allowed=allowed,
+    counts = predict(chain, files, out, conf=args.conf, top=args.top, target=args.target, allowed=allowed,
                      crops=args.save_crops, pictures=args.save_pictures, batch=args.batch,
                      engine=shards.Engine(args.gpus, args.scheduler, option='--gpus'))
     _said(out, chain, args.target, counts)

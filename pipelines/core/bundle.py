@@ -4,6 +4,7 @@
     val.json                        confidence of the chain's answers on val, and whether each is right
     detector/                       config.py model.pth; not where the row sees full images
     classifier/seed<k>/             config.py model.pth
+    probes/                         a few photographs of val, which an export is compared on
 
 It is made of what the stages left in WORK/DATASET (`make`), lies in bundle/<row>/ there, and is up to date or made
 again as any result. Prediction, export and serving read nothing else. Nothing in it was chosen on test.
@@ -19,8 +20,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pipelines.core import calibration, json_files, manifest, records
-from pipelines.core.arguments import a_seed
+from pipelines.core import calibration, coco, json_files, manifest, records
+from pipelines.core.arguments import a_seed, a_share
 from pipelines.core.card import CARD, FORMAT, VAL, describe
 from pipelines.core.errors import InputError
 from pipelines.core.fingerprint import Cache, fingerprint
@@ -28,6 +29,7 @@ from pipelines.core.kinds import Kind
 from pipelines.core.rows import Images
 from pipelines.core.workspace import Workspace, trained_detector
 
+PROBES = 4
 _FILES = ('config.py', 'model.pth')
 _AGAIN = 'make it again from WORK/DATASET, or copy the whole folder'
 
@@ -66,6 +68,11 @@ class Bundle:
     @property
     def classifiers(self) -> list[Path]:
         return [self.folder / 'classifier' / f'seed{seed}' for seed in self.card['seeds']]
+
+    @property
+    def probes(self) -> list[Path]:
+        """Photographs of val."""
+        return sorted((self.folder / 'probes').glob('*'))
 
     @property
     def threshold(self) -> float | None:
@@ -142,6 +149,9 @@ def make(work: Path, row: str, *, seeds: Sequence[int] = (), detector: Path | No
             _copy(run, folder / 'classifier' / f'seed{seed}')
         if found:
             _copy(found, folder / 'detector')
+        for number, path in enumerate(_probes(work)):
+            (folder / 'probes').mkdir(exist_ok=True)
+            shutil.copyfile(path, folder / 'probes' / f'{number}{path.suffix.lower()}')
         describe(folder, row, runs, found, work)
 
     manifest.produce(out, 'bundle', dict(row=row, seeds=sorted(runs), detector=found.name if found else None), inputs,
@@ -168,6 +178,7 @@ def _inputs(work: Path, images: Images, runs: dict[int, Path], detector: Path | 
              for file in (*_FILES, VAL)}
     for name in (images.lists(['val'])[0], 'crop/summary.json'):
         found[name] = work / name
+    found |= {f'probes/{number}': path for number, path in enumerate(_probes(work))}
     if detector:
         own = Workspace(detector.parents[2])
         found |= {f'detector/{file}': detector / file for file in _FILES}
@@ -176,6 +187,16 @@ def _inputs(work: Path, images: Images, runs: dict[int, Path], detector: Path | 
             if path.is_file():
                 found[f'detector/{path.name}'] = path
     return found
+
+
+def _probes(work: Path) -> list[Path]:
+    """Photographs of val, evenly over its ids; none where the images are not there."""
+    convert = Workspace(work).folder('convert')
+    if not (convert / 'val.json').is_file() or not (convert / 'images').is_dir():
+        return []
+    rows = coco.read(convert / 'val.json').images
+    chosen = sorted(rows)[::-(-len(rows) // PROBES)]
+    return [convert / 'images' / rows[number]['file_name'] for number in chosen]
 
 
 def _runs(work: Path, row: str, seeds: Sequence[int]) -> dict[int, Path]:
@@ -202,7 +223,36 @@ def _copy(source: Path, target: Path) -> None:
             shutil.copyfile(source / name, target / name)
 
 
+def threshold(bundle: Bundle, conf: float | None) -> float | None:
+    """The score from which on a detection counts; None: the row sees full images.
+
+    Args:
+        conf: as asked for; None: the bundle's own.
+    Raises:
+        InputError: nobody knows one.
+    """
+    if not bundle.detector:
+        return None
+    value = bundle.threshold if conf is None else conf
+    if value is None:
+        raise InputError('--conf', expected='a number, as no annotated val of the detector gives the threshold',
+                         found='auto', remedy='say one: --conf 0.3')
+    return value
+
+
 # --- command lines ---
+
+def score(text: str) -> float | None:
+    """Of ``--conf``: a share, or auto."""
+    return None if text == 'auto' else share(text)
+
+
+def share(text: str) -> float:
+    """Of an option: a number from 0 to 1, without 1."""
+    if (value := a_share(text)) == 1:
+        raise argparse.ArgumentTypeError('expected a number below 1, found 1')
+    return value
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--work', type=Path, help='WORK/DATASET, whose stages have run')

@@ -64,12 +64,14 @@ STAGES = {stage.name: stage for stage in (
         trains=True, several=True, asked=True),
     Stage('robust', 'pipelines.robust', ('classify',), 'card.json', several=True, asked=True),
     Stage('audit-leaks', 'pipelines.audit_leaks', ('classify',), 'leaks.json', asked=True),
+    Stage('export', 'pipelines.export', ('detect', 'classify'), 'preprocess.json', (
+        ('{detector,classifier}.onnx', 'the networks'), ('{labels,thresholds,parity}.json', 'what goes with them'),
+        ('example.py', 'how to use them'), ('README.md', 'the model card')), several=True, asked=True),
     Stage('report', 'pipelines.report', ('convert', 'detect', 'crop', 'synth', 'classify'), 'index.html'))}
 
 # What else there is in a WORK/DATASET folder.
 BESIDE = {
     'raw': 'of the toys, drawn in the official layout', 'check': 'that the configs were checked against the data',
-    'ablations': 'the table of make ablations: as classify',
     'models': 'what trainings left: STAGE/NAME, and predictions on test: tested/RUN',
     'bundle': 'trained chains, each whole: ROW/card.json and its models',
     'features': 'vectors of images that frozen networks gave, computed once',

@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from pipelines.core import boxes, calibration, cropping, images, thresholds
-from pipelines.core.bundle import Bundle
-from pipelines.core.errors import InputError
+from pipelines.core.bundle import Bundle, threshold
 from pipelines.core.kinds import FULL
 from pipelines.core.rows import Images
 from pipelines.openmm.chain.inputs import InMemory
@@ -103,7 +102,7 @@ class Chain:
         classes = len(bundle.classes)
         if bundle.detector:
             said = bundle.card['detector']
-            self.conf = threshold(bundle, conf)
+            self.conf = threshold(bundle, conf) or 0.
             self.detector = Network.load(bundle.detector, bundle.folder, said['classes'] or classes, batch=batch)
         self.classifiers = [Network.load(folder, bundle.folder, classes, str(bundle.kind), batch)
                             for folder in bundle.classifiers]
@@ -166,19 +165,6 @@ class Chain:
                 total += np.stack([sample.pred_score.double().cpu().numpy() for sample in said])
         mean = total / len(self.classifiers)
         return calibration.tempered(mean, self.bundle.temperature)
-
-
-def threshold(bundle: Bundle, conf: float | None) -> float:
-    """The score from which on a detection counts.
-
-    Raises:
-        InputError: nobody knows one.
-    """
-    value = bundle.threshold if conf is None else conf
-    if value is None:
-        raise InputError('--conf', expected='a number, as no annotated val of the detector gives the threshold',
-                         found='auto', remedy='say one: --conf 0.3')
-    return value
 
 
 def windows(pictures: Iterable[tuple[Any, images.Picture]]) -> Iterator[list[tuple[Any, images.Picture]]]:

@@ -1,0 +1,1 @@
+"""A chain as ONNX files, which must say what the chain says."""
