@@ -118,7 +118,7 @@ demo: setup  ## the whole pipeline on drawn dogs, on a CPU, in minutes
 
 # A worker per CPU this process may use, in as much memory as eight need.
 XDIST := -n logical --maxprocesses 8 --dist worksteal
-test: setup  ## every test: lint, fast ones, then one real iteration of every stage and config
+test: setup setup-export  ## every test: lint, fast ones, then one real iteration of every stage and config
 	$(PY) -m ruff check .
 	$(VENV)/bin/lint-imports
 	$(PY) -m mypy
