@@ -24,9 +24,9 @@ def two_cpus(monkeypatch):
 
 def everything(asked) -> dict[Need, estimate.Known]:
     """Of every recipe the same, but for the generator."""
-    return {need: known(Rates(train=0.25, sample=0.02, judge=0.01, imports=4, start=2, save=0.1), epochs=None,
-                        iterations=1000, val_interval=None, by_epoch=False, save_interval=200, checkpoint_mb=100,
-                        weights_mb=30, peak_mb=800) if need.stage == 'synth' else
+    rates = Rates(train=0.25, sample=0.02, judge=0.01, imports=4, start=2, save=0.1, standing=1024)
+    return {need: known(rates, epochs=None, iterations=1000, val_interval=None, by_epoch=False, save_interval=200,
+                        checkpoint_mb=100, weights_mb=30, peak_mb=800) if need.stage == 'synth' else
             known(boxed_only=need.stage == 'detect', checkpoint_mb=200, weights_mb=50, peak_mb=1000)
             for need in asked.needs()}
 

@@ -62,8 +62,11 @@ def test_a_generator_is_sampled_and_a_recipe_that_fails_is_named(tmp_path):
     wrong.write_text(f"_base_ = '{configs}/classify/resnet18_64px.py'\nmodel = dict(backbone=dict(depth=19))\n")
     generator = Need('synth', configs / 'synth/biggan-deep_64px.py', 'square')
     kept = Kept(tmp_path / measured.NAME)
-    _, found = measured.measure([generator], pictures, kept, budget=0.5)
+    flow = Need('synth', configs / 'synth/flow_64px.py', 'square')
+    _, found = measured.measure([generator, flow], pictures, kept, budget=0.5)
     record = found[generator]
+    assert (record['standing'], found[flow]['standing']) == (16 * 64, 0)
+    assert found[flow]['sample']['cpu'] > record['sample']['cpu']  # 24 times through a network, not once
     assert record['schedule']['resolution'] == 64 and 0 < record['sample']['cpu'] < 2 and record['judge']['cpu'] > 0
     with pytest.raises(measured.InputError, match='wrong.py: expected a recipe that trains .*KeyError'):
         measured.measure([Need('classify', wrong, 'square')], pictures, kept, budget=0.5)

@@ -234,16 +234,19 @@ def _sampling(cfg: Config, runner: Any, job: RecipeJob, per_image: float) -> dic
     """Seconds of a synthetic image, and of a step of the small classifiers that judge them."""
     import torch
 
-    from pipelines.openmm.synth import gan_sampling, small_classifier
+    from pipelines.openmm.synth import small_classifier
+    from pipelines.openmm.synth.recipes import Recipe
     from tools.bench.clock import now
 
     model = getattr(runner.model, 'module', runner.model)
-    generator = gan_sampling.load_generator(cfg, model.state_dict(), dtype=getattr(torch, cfg.sampling.dtype))
+    classes = tuple(map(str, range(job.classes)))
+    generator = Recipe(Path(job.config), Path(job.work) / 'crop', classes).generator()
+    generator.take(cfg, model.state_dict())
     batch = 64 if torch.cuda.is_available() else max(1, min(64, int(2 / per_image) or 1))
-    figures = {}
+    figures: dict[str, Any] = dict(standing=64 * getattr(generator, 'standing_batches', 0))
 
     def sample(count: int) -> None:
-        for _ in gan_sampling.sample(generator, [0] * count, range(count), batch=batch):
+        for _ in generator.draw([0] * count, range(count), Path()):
             pass
 
     def judge(steps: int) -> None:

@@ -14,7 +14,6 @@ from tools.planning.measured import Need, Rates
 from tools.planning.schedule import Schedule
 from tools.planning.work import Work
 
-STANDING = 16 * 64  # images that synth averages batch norm over, before it samples
 JUDGE_BATCH, JUDGE_EPOCHS, JUDGE_LEAST = 32, 10, 300  # of the classifiers that judge synthetic images
 
 
@@ -147,7 +146,8 @@ def _synth(work: Work, data_rates: Mapping[str, Any], known: Mapping[Need, Known
     processes, train, count = work.processes('synth'), work.data.images['train'], work.synthetic()
     steps = 2 * sample_figures.SEEDS * max(JUDGE_LEAST, JUDGE_EPOCHS * train // JUDGE_BATCH)
     read = (train + work.data.images['val'] + count) * measured.seconds(data_rates['crop'], data_rates) / machine.cpus()
-    drawn = here.rates.imports + (STANDING + count / processes) * here.rates.sample + steps * here.rates.judge + read
+    drawn = (here.rates.imports + (here.rates.standing + count / processes) * here.rates.sample
+             + steps * here.rates.judge + read)
     return [_trained(work, 'synth', here, train, processes, 'synth: train' in work.done),
             Line('synth', 'images', drawn, images=count, disk_mb=count * data_rates['synthetic_bytes'] / 1e6,
                  done='synth' in work.done)]

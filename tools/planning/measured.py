@@ -78,6 +78,7 @@ class Rates:
         infer: an image of val or test.
         sample, judge: a synthetic image, and a step of the classifiers that judge them.
         imports, start, save: starting a process, building what trains, writing a checkpoint.
+        standing: images that are drawn before the first, to average batch norm over.
         taken: finished trainings say so, not a measurement.
     """
     train: float
@@ -87,6 +88,7 @@ class Rates:
     imports: float = 0.
     start: float = 0.
     save: float = 0.
+    standing: int = 0
     taken: bool = False
 
 
@@ -99,7 +101,8 @@ def rates(record: Mapping[str, Any]) -> Rates:
     def of(name: str) -> float:
         return seconds(record[name], record) if name in record else 0.
 
-    return Rates(of('train'), of('infer'), of('sample'), of('judge'), of('imports'), of('start'), of('save'))
+    return Rates(of('train'), of('infer'), of('sample'), of('judge'), of('imports'), of('start'), of('save'),
+                 record.get('standing', 0))
 
 
 def schedule(record: Mapping[str, Any]) -> Schedule:

@@ -1,7 +1,7 @@
 """A rectified flow as a generator of the synth stage."""
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from pipelines.openmm.synth.recipes import Recipe
 
 if TYPE_CHECKING:
     import numpy as np
+    from mmengine import Config
     from numpy.typing import NDArray
 
 
@@ -44,9 +45,13 @@ class Flow(Generator):
         from pipelines.openmm.weights import loading
         if self._network is None:
             assert self.recipe.weights is not None
-            self._network = flow_sampling.load_network(self.recipe.load(), loading.load(self.recipe.weights))
+            self.take(self.recipe.load(), loading.load(self.recipe.weights))
         return flow_sampling.sample(self._network, labels, seeds, batch=self.batch, steps=self.steps,
                                     guidance=self.guidance, dtype=getattr(torch, self.dtype))
+
+    def take(self, cfg: Config, state: Mapping[str, Any]) -> None:
+        from pipelines.openmm.synth import flow_sampling
+        self._network = flow_sampling.load_network(cfg, state)
 
     def release(self) -> None:
         import torch

@@ -1,7 +1,7 @@
 """A GAN of mmagic as a generator of the synth stage."""
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from pipelines.openmm.synth.recipes import Recipe
 
 if TYPE_CHECKING:
     import numpy as np
+    from mmengine import Config
     from numpy.typing import NDArray
 
 DTYPES = ('float32', 'bfloat16')
@@ -72,6 +73,12 @@ class Gan(Generator):
         if self._network is None:
             self._network = self._load(self.dtype, folder / _STATISTICS if self.standing_batches else None)
         return gan_sampling.sample(self._network, labels, seeds, batch=self.batch)
+
+    def take(self, cfg: Config, state: Mapping[str, Any]) -> None:
+        import torch
+
+        from pipelines.openmm.synth import gan_sampling
+        self._network = gan_sampling.load_generator(cfg, state, dtype=getattr(torch, self.dtype))
 
     def release(self) -> None:
         import torch

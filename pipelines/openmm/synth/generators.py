@@ -9,7 +9,7 @@ nothing to train.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +68,15 @@ class Generator(ABC):
             labels, seeds: of the images of one shard.
             folder: that `prepare` had.
         """
+
+    def take(self, cfg: Config, state: Mapping[str, Any]) -> None:
+        """Draw with the weights of a network at hand instead of those of a file, and without `prepare`.
+
+        Args:
+            cfg: the recipe's, loaded.
+            state: the state dict of what it trains.
+        """
+        raise TypeError(f'{type(self).__name__} has no network')
 
     def release(self) -> None:  # noqa: B027
         """Give back what it holds, as memory of a GPU."""
