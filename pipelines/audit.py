@@ -9,7 +9,7 @@ Images that look the same are held out together. Images of test are compared wit
     --out  index.html          the most suspect labels with pictures, confused pairs, hardest images, near duplicates
            audit.json          the same, every image judged
            metadata.csv        every image, as convert reads it; images -> (link)
-           label_studio/       tasks.json interface.xml
+           label_studio/       tasks.json interface.xml; unlabelled.json
            fiftyone/           labels.json data.json: a FiftyOneImageDetectionDataset
 
 To correct labels, copy metadata.csv and images (cp -P) into a folder, edit the column label, whose most suspect rows
@@ -106,6 +106,9 @@ def audit(work: Path, row: rows.Row, *, count: int = 5, seeds: Sequence[int] = (
         review.write_table(folder / review.TABLE, items)
         manifest.link(folder / review.IMAGES, pictures)
         review.write(folder, items, found['classes'], row.name)
+        if chain:
+            json_files.write(folder / 'label_studio/unlabelled.json', review.label_studio_next(
+                found['unlabelled'], found['classes'], row.name))
         json_files.write(folder / 'audit.json', found)
         (folder / 'index.html').write_text(audit_page.html(work, found, _SHOWN, unlabelled), encoding='utf-8')
 

@@ -51,6 +51,8 @@ def test_every_image_is_judged_by_a_model_that_did_not_see_it(work, capsys):
     assert [one['suspicion'] for one in found['images']] == sorted(
         (one['suspicion'] for one in found['images']), reverse=True)
     assert len(found['unlabelled']) == 36 and {len(one['box']) for one in found['unlabelled']} == {4}
+    tasks = json_files.read(out / 'label_studio/unlabelled.json')
+    assert [task['data']['file'] for task in tasks] == [one['file'] for one in found['unlabelled']]
     assert (work / 'test_reads.json').read_bytes() == ledger  # the test split was not read
     assert strangers(out, 'audit') == [] and (out / 'images').resolve() == (work / 'convert/images').resolve()
     page = (out / 'index.html').read_text()

@@ -89,6 +89,31 @@ def label_studio(items: Sequence[Item], model: str) -> list[dict[str, Any]]:
     return tasks
 
 
+def label_studio_next(rows: Sequence[dict[str, Any]], classes: Sequence[str], model: str) -> list[dict[str, Any]]:
+    """Tasks for photographs that nobody has labelled: one for each, with all animals that were found on it, in the
+    order of the first.
+
+    Args:
+        rows: of animals: ``file``, ``size``, ``box``, ``best``, ``confidence`` and ``entropy``.
+        model: what has found them.
+    """
+    tasks: dict[str, dict[str, Any]] = {}
+    for number, row in enumerate(rows):
+        (width, height), (x1, y1, x2, y2) = row['size'], row['box']
+        task = tasks.setdefault(row['file'], dict(
+            data=dict(image=f'/data/local-files/?d={quote(row["file"])}', given='nothing', file=row['file']),
+            predictions=[dict(model_version=model, score=row['entropy'], result=[])]))
+        common = dict(to_name='image', original_width=width, original_height=height, image_rotation=0)
+        result = task['predictions'][0]['result']
+        if not result:
+            result.append(dict(common, id=f'label-{number}', from_name='label', type='choices',
+                               value=dict(choices=[classes[row['best']]])))
+        result.append(dict(common, id=f'box-{number}', from_name='box', type='rectanglelabels', value=dict(
+            x=100 * x1 / width, y=100 * y1 / height, width=100 * (x2 - x1) / width, height=100 * (y2 - y1) / height,
+            rotation=0, rectanglelabels=['judged'])))
+    return list(tasks.values())
+
+
 def label_studio_config(classes: Sequence[str]) -> str:
     """The labelling interface that `label_studio`'s tasks are for."""
     choices = '\n'.join(f'    <Choice value={quoteattr(name)}/>' for name in classes)

@@ -60,7 +60,8 @@ STAGES = {stage.name: stage for stage in (
     Stage('audit', 'pipelines.audit', ('crop',), 'audit.json', (
         ('index.html', 'the page'), ('metadata.csv', 'every image, as convert reads it'),
         ('images', 'a link to the images'),
-        ('label_studio/{tasks.json,interface.xml}', 'to import'), ('fiftyone/{labels.json,data.json}', 'to import')),
+        ('label_studio/{tasks.json,interface.xml,unlabelled.json}', 'to import'),
+        ('fiftyone/{labels.json,data.json}', 'to import')),
         trains=True, several=True, asked=True),
     Stage('robust', 'pipelines.robust', ('classify',), 'card.json', several=True, asked=True),
     Stage('audit-leaks', 'pipelines.audit_leaks', ('classify',), 'leaks.json', asked=True),

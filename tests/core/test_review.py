@@ -91,6 +91,17 @@ def test_label_studio_reads_the_tasks(exported):
         assert left == pytest.approx(item.box[0]) and 0 < box['value']['width'] <= 100
 
 
+def test_photographs_to_annotate_are_tasks_of_the_same_interface():
+    rows = [dict(file='a b.jpg', size=[200, 100], box=box, best=best, confidence=0.4, entropy=0.9)
+            for box, best in (([20, 10, 120, 60], 1), ([0, 0, 200, 100], 0))]
+    (task,) = review.label_studio_next(rows, ['x', 'y'], 'row')
+    assert task['data']['image'] == '/data/local-files/?d=a%20b.jpg'
+    choice, *boxes = task['predictions'][0]['result']
+    assert choice['value'] == dict(choices=['y']) and [one['type'] for one in boxes] == ['rectanglelabels'] * 2
+    assert {name: boxes[0]['value'][name] for name in ('x', 'y', 'width', 'height')} == dict(
+        x=10, y=10, width=50, height=50)
+
+
 def test_fiftyone_reads_the_dataset(exported):
     """By its FiftyOneImageDetectionDataset: every label has a file, boxes are shares, attributes are plain values."""
     folder, items, _ = exported
