@@ -30,14 +30,13 @@ from typing import Any
 import numpy as np
 
 from pipelines import runs, trainings
+from pipelines.analysis import held_out
 from pipelines.core import (
     bundle,
     card,
     coco,
-    folds,
     images,
     json_files,
-    lineage,
     manifest,
     near_duplicates,
     review,
@@ -49,7 +48,6 @@ from pipelines.core import (
 from pipelines.core.errors import InputError, command
 from pipelines.core.workspace import Workspace
 
-_SHARD = 500  # images
 _SHOWN = 60  # suspects with their nearest images, on the page
 
 
@@ -79,11 +77,13 @@ def audit(work: Path, row: rows.Row, *, count: int = 5, seeds: Sequence[int] = (
     manifest.check_outputs(work / 'crop', row.images.kind)
     space = Workspace(work)
     base = space.model('audit', row.name)
-    hashes = _hashes(work, space.model('audit', 'hashes'), shards.Engine(scheduler=scheduler))
+    hashes = held_out.hashes(work, space.model('audit', 'hashes'), shards.Engine(scheduler=scheduler))
     parts = [base / f'{count}-folds' / f'fold{number}' for number in range(1, count + 1)]
-    _cut(work, row, parts, hashes, seed)
+    held_out.cut(work, row, parts, hashes, seed)
     todo = [runs.Run(part, row, one, Workspace(part).model('classify', ''), tuple(options))
             for part in parts for one in seeds]
+    if not all(run.is_current(tested=True) for run in todo):
+        held_out.share_vectors(work, todo)
     trainings.do_all(todo, jobs, scheduler=scheduler)
     out = space.folder('audit', row.name)
     inputs: dict[str, Any] = {f'models/audit/{path.relative_to(space.model("audit", ""))}': path for run in todo
@@ -116,53 +116,6 @@ def audit(work: Path, row: rows.Row, *, count: int = 5, seeds: Sequence[int] = (
                                         options=list(options)), inputs, build, packages=runs.PACKAGES, quick=True)
     manifest.link(out / review.IMAGES, pictures)
     return out
-
-
-def _hashes(work: Path, folder: Path, engine: shards.Engine) -> Path:
-    """By image id, the perceptual hash of every photograph."""
-    splits = coco.read_splits(work / 'convert')
-    files = {image_id: row['file_name'] for split in splits.values() for image_id, row in split.images.items()}
-
-    def build(out: Path) -> None:
-        done = shards.run(hashed, files.items(), (work.absolute() / 'convert/images',), out / '.shards', size=_SHARD,
-                          total=len(files), title='audit: near duplicates', engine=engine)
-        json_files.write(out / 'hashes.json', {key: value for part in shards.results(done) for key, value in part})
-
-    manifest.produce(folder, 'audit: hashes', {}, {'convert/images': manifest.Listed(
-        work / 'convert/images', sorted(files.values()))}, build, packages=('imagehash', 'pillow'), resume=True)
-    return folder / 'hashes.json'
-
-
-def hashed(files: list[tuple[int, str]], source: Path) -> list[tuple[str, str]]:
-    """Image ids with the hashes of their photographs: a shard."""
-    return [(str(image_id), near_duplicates.hashed(images.decode(source / file))) for image_id, file in files]
-
-
-def _cut(work: Path, row: rows.Row, parts: Sequence[Path], hashes: Path, seed: int) -> None:
-    """Make each fold a WORK/DATASET of its own, whose test split is what is held out."""
-    lists = {split: work / row.images.lists([split])[0] for split in ('train', 'val')}
-    read = {split: lineage.read_list(path) for split, path in lists.items()}
-    every = [(split, one) for split, (_, found) in read.items() for one in found]
-    classes = read['train'][0]
-    by_id = json_files.read(hashes)
-    ids = [str(one['image_id']) for _, one in every]
-    groups = np.arange(len(ids))
-    for same in near_duplicates.sets([by_id[image_id] for image_id in ids]):
-        groups[same] = same[0]
-    plan = folds.plan(np.array([one['gt_label'] for _, one in every]), groups, len(parts), seed=seed, classes=classes,
-                      val_share=len(read['val'][1]) / len(every))
-    metainfo = {key: value for key, value in json_files.read(lists['train'])['metainfo'].items() if key != 'classes'}
-    inputs = {f'crop/{path.name}': path for path in lists.values()} | {'models/audit/hashes/hashes.json': hashes}
-    for number, (part, places) in enumerate(zip(parts, plan), start=1):
-        def build(folder: Path, places: np.ndarray = places) -> None:
-            for place, split in ((folds.TRAIN, 'train'), (folds.VAL, 'val'), (folds.HELD_OUT, 'test')):
-                with lineage.writing(folder / f'{row.images.kind}_{split}.json', classes, **metainfo) as append:
-                    for i in np.flatnonzero(places == place):
-                        append(json_files.dumps(dict(every[i][1], split=split)))
-
-        out = part / 'crop'
-        manifest.produce(out, 'audit: fold', dict(fold=number, folds=len(parts), seed=seed), inputs, build, quick=True)
-        manifest.link(out / row.images.kind, os.path.relpath(work / 'crop' / row.images.kind, out))
 
 
 def _judged(work: Path, row: rows.Row, todo: Sequence[runs.Run], hashes: dict[str, str]) -> dict[str, Any]:
