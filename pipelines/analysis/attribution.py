@@ -131,13 +131,18 @@ def _first_norm(network: nn.Module, name: str, part: nn.Module, blocks: list[nn.
     with torch.no_grad(), recording({where: getattr(blocks[-1], kind)}) as found:
         forward(pixels)
     extra = extra_tokens(part)
-    height, width = pixels.shape[2:]
     count = found[where].shape[1] - extra
-    rows = max(round((count * height / width) ** 0.5), 1)  # patches are square
-    if rows * (count // rows) != count:
+    if (places := grid(count, pixels)) is None:
         raise InputError('network', expected='tokens on a grid', found=f'{count} of them',
                          remedy='take a ViT without merged or dropped tokens')
-    return Layer(f'{name}.{where}', 'tokens', extra, (rows, count // rows))
+    return Layer(f'{name}.{where}', 'tokens', extra, places)
+
+
+def grid(count: int, pixels: Tensor) -> tuple[int, int] | None:
+    """Rows and columns of so many square patches of the images; None: they are on no grid."""
+    height, width = pixels.shape[2:]
+    rows = max(round((count * height / width) ** 0.5), 1)
+    return (rows, count // rows) if rows * (count // rows) == count else None
 
 
 def enlarged(maps: Tensor, size: tuple[int, int]) -> Maps:

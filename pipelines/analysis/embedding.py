@@ -18,10 +18,10 @@ MOST = 3000  # images that t-SNE is drawn of: about half a minute
 
 
 def features(network: nn.Module, forward: Any, pixels: Tensor) -> Tensor:
-    """(N, D): what the last linear layer sees, at unit length; of a network without one, the logits."""
-    last = [module for module in network.modules() if isinstance(module, nn.Linear)]
+    """(N, D): what the last linear layer that is called sees, at unit length; of a network without one, the logits."""
     kept: list[Tensor] = []
-    handles = [module.register_forward_pre_hook(lambda _, inputs: kept.append(inputs[0])) for module in last[-1:]]
+    handles = [module.register_forward_pre_hook(lambda _, inputs: kept.append(inputs[0]))
+               for module in network.modules() if isinstance(module, nn.Linear)]
     try:
         with torch.no_grad():
             logits = forward(pixels)

@@ -153,7 +153,7 @@ def _feature_sheet(folder: Path, one: Subject, row: dict[str, Any]) -> dict[str,
                                                            f'{maps[channel].max():.2g}'))
         cells += [sheets.Cell(None)] * (8 - len(order))
     words = (f'{one.run.name}: features of one {one.split} image ({_name(one, row["gt_label"])}), stage by stage. '
-             ' In each line the eight channels that vary most, each from its lowest value to its highest')
+             'In each line the eight channels that vary most, each from its lowest value to its highest')
     sheets.save(folder / 'sheet_features.jpg', words, cells, columns=9,
                 legend=('lowest value of the channel', 'highest'))
     return {'sheet_features.jpg': words}
@@ -203,8 +203,7 @@ def _maps(output: Tensor, part: nn.Module, pixels: Tensor) -> NDArray[np.float32
         return one.transpose(2, 0, 1) if wide and one.shape[2] > one.shape[0] else one
     if one.ndim == 2:
         for extra in (0, attribution.extra_tokens(part)):
-            count, (height, width) = len(one) - extra, pixels.shape[2:]
-            rows = max(round((count * height / width) ** 0.5), 1)
-            if count > 1 and rows * (count // rows) == count and rows > 1:
-                return one[extra:].reshape(rows, count // rows, -1).transpose(2, 0, 1)
+            places = attribution.grid(len(one) - extra, pixels)
+            if places and min(places) > 1:
+                return one[extra:].reshape(*places, -1).transpose(2, 0, 1)
     return None

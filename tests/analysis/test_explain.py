@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from pipelines import explain, report
-from pipelines.analysis import looking, subject, trained
+from pipelines.analysis import looking, subject, summing, trained
 from pipelines.analysis.sheets import WIDTH
 from pipelines.core import lineage, shards
 from pipelines.core.errors import InputError
@@ -95,6 +95,17 @@ def test_the_report_has_its_section(trained_work, explained):
     page = (trained_work / 'report/index.html').read_text()
     assert 'What the rows look at' in page and 'Does cropping change what is looked at?' in page
     assert 'python -m pipelines.explain --work WORK --images 9 --rows resnet18_64px@full --seeds 0' in page
+
+
+def test_without_boxes_there_is_all_but_their_share(trained_work, tmp_path, monkeypatch):
+    monkeypatch.setattr(subject.Subject, 'has_boxes', False)
+    run = trained.rows(trained_work, [ROWS[0]])[0].runs[0]
+    rows = subject.chosen(run, 'test', 6)
+    seen = looking.looked_at(rows, run, 'test')
+    assert {row['area'] for row in seen} == {None} and {row['inside']['grad-cam'] for row in seen} == {None}
+    said = summing.numbers({0: seen})
+    assert said['methods'] == {} and said['embedding']['image_id'] == [row['image_id'] for row in rows]
+    assert set(looking.write_sheets(tmp_path, subject.subject(run, 'test'), rows, seen)) >= {'sheet_features.jpg'}
 
 
 def test_a_row_that_was_not_trained_is_named(trained_work):
