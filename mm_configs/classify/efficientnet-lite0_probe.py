@@ -4,5 +4,4 @@ A linear layer on the features of ImageNet's network, each of which is computed 
 """
 _base_ = ['../_base_/models/efficientnet-lite0.py', '../_base_/datasets/crops_224px_plain.py',
           '../_base_/schedules/classify_probe.py', '../_base_/runtime/classify.py']
-model = dict(type='FrozenClassifier', neck=dict(type='UnitLengthPooling', length=8.),
-             head=dict(num_classes={{'$FGIC_NUM_CLASSES:120'}}))
+model = dict(type='FrozenClassifier', head=dict(type='UnitLengthClsHead', num_classes={{'$FGIC_NUM_CLASSES:120'}}))

@@ -4,6 +4,6 @@ A new linear layer takes the logits of ImageNet's classifier, which is frozen, t
 """
 _base_ = './resnet50_probe.py'
 model = dict(
-    frozen=('backbone', 'neck', 'head.layers.0'), neck=dict(_delete_=True, type='GlobalAveragePooling'),
+    frozen=('backbone', 'neck', 'head.layers.0'),
     head=dict(type='StackedOnPretrainedHead', mid_channels=[1000], act_cfg=None,
               first=dict(type='Pretrained', checkpoint='weights://resnet50_imagenet1k')))

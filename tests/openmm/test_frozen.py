@@ -133,6 +133,8 @@ train_dataloader = dict(dataset=dict(pipeline=[
 
 def test_vectors_of_one_length():
     small.network()
-    from pipelines.openmm.classify.frozen import UnitLengthPooling
-    (found,) = UnitLengthPooling(length=8.)((torch.rand(4, 16, 3, 3),))
-    assert found.norm(dim=1) == pytest.approx(torch.full((4,), 8.), abs=1e-5)
+    from pipelines.openmm.classify.frozen import UnitLengthClsHead
+    head = UnitLengthClsHead(num_classes=3, in_channels=16, length=8.)
+    vectors = torch.rand(4, 16)
+    assert head.pre_logits((vectors,)).norm(dim=1) == pytest.approx(torch.full((4,), 8.), abs=1e-5)
+    assert head((vectors * 7,)).detach() == pytest.approx(head((vectors,)).detach(), abs=1e-5)

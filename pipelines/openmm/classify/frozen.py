@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from mmpretrain.models import ClsDataPreprocessor, GlobalAveragePooling, ImageClassifier, StackedLinearClsHead
+from mmpretrain.models import ClsDataPreprocessor, ImageClassifier, LinearClsHead, StackedLinearClsHead
 from mmpretrain.registry import MODELS
 from torch import Tensor
 
@@ -92,25 +92,19 @@ class FrozenClassifier(ImageClassifier):
 
 
 @MODELS.register_module(force=True)
-class UnitLengthPooling(GlobalAveragePooling):
-    """`GlobalAveragePooling`, then the vectors are brought to one length.
+class UnitLengthClsHead(LinearClsHead):
+    """`LinearClsHead` of vectors that are brought to one length.
 
     Args:
         length: of all of them. A linear layer on vectors of length 1 would need very large weights.
     """
 
-    def __init__(self, *args: Any, length: float = 1., **kwargs: Any) -> None:
+    def __init__(self, *args: Any, length: float = 8., **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.length = length
 
-    def forward(self, inputs: Tensor | tuple[Tensor, ...]) -> Tensor | tuple[Tensor, ...]:
-        found = super().forward(inputs)
-        if isinstance(found, tuple):
-            return tuple(map(self._scaled, found))
-        return self._scaled(found)
-
-    def _scaled(self, vectors: Tensor) -> Tensor:
-        return torch.nn.functional.normalize(vectors) * self.length
+    def pre_logits(self, feats: tuple[Tensor, ...]) -> Tensor:
+        return torch.nn.functional.normalize(super().pre_logits(feats)) * self.length
 
 
 @MODELS.register_module(force=True)
