@@ -123,6 +123,18 @@ def test_files_take_the_place_of_names_wherever_they_stand(tmp_path):
     assert parents.is_file(cfg.load_from) and not parents.is_file('model://a') and not parents.is_file('weights://a')
 
 
+def test_make_plan_measures_a_teacher_and_a_pruned_network(recipe, toy_dogs_work):
+    """With random weights, as no row is trained yet."""
+    from tools.bench import train_sides
+    student = recipe('student', "model = dict(type='DistilledClassifier', teacher='model://resnet18_64px')")
+    half = recipe('half', "model = dict(type='PrunedClassifier', parent='model://resnet18_64px', ratio=0.5)")
+    built = {path.stem: MODELS.build(train_sides.ours(path, toy_dogs_work, None, stage='classify', num_classes=3).model)
+             for path in (student, half, BASE)}
+    assert len(built['student']._teacher) == 1
+    sizes = {name: sum(value.numel() for value in network.parameters()) for name, network in built.items()}
+    assert sizes['student'] == sizes['resnet18_64px'] > 3.5 * sizes['half']
+
+
 @pytest.mark.mm
 def test_a_row_starts_from_the_same_seeds_model(recipe, toy_dogs_work, tmp_path, capsys):
     """Weights, manifest, table and report; and what a change of the parent does."""

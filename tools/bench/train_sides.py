@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.core import lineage
 from pipelines.core.errors import InputError
-from pipelines.core.rows import FULL, Images
+from pipelines.core.rows import FULL, Images, Row
 from tools.bench import drawing, measure
 
 if TYPE_CHECKING:
@@ -111,7 +111,22 @@ def ours(leaf: Path, work: Path, batch: int | None, options: Sequence[str] = (),
     cfg = config.load(leaf, data_root=work / DATA[stage or stage_of(leaf)], num_classes=num_classes, images=images,
                       options=options)
     cfg.custom_hooks = [hook for hook in cfg.get('custom_hooks', []) if hook['type'] != 'ImageNetGeneratorHook']
+    _start_from_nothing(cfg, leaf, images)
     return _equal(cfg, batch)
+
+
+def _start_from_nothing(cfg: Config, leaf: Path, images: Images) -> None:
+    """Random weights in place of the rows that a recipe starts from; a teacher costs time, pruning saves it."""
+    from pipelines.openmm.engine import config
+    from pipelines.openmm.weights import parents
+
+    for parent in parents.of(Row(leaf, images)):
+        if cfg.model.get('teacher') == f'{parents.SCHEME}{parent.name}':
+            num_classes = int(cfg.model.head.num_classes)
+            cfg.model.teacher = config.load(parent.row.config, data_root=Path(cfg.data_root), num_classes=num_classes,
+                                            images=images).model
+        elif cfg.model.get('parent') == f'{parents.SCHEME}{parent.name}':
+            cfg.model.parent = 'random'
 
 
 def stock(leaf: Path, work: Path, batch: int | None, options: Sequence[str] = ()) -> Config:
