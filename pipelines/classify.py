@@ -64,15 +64,7 @@ def classify(data: Path, out: Path, models: Path, *, table_rows: list[rows.Row],
     Raises:
         InputError: missing or unfitting lists, configs or weights.
     """
-    for option, values in (('--rows', [row.name for row in table_rows]), ('--seeds', seeds)):
-        if len(set(values)) < len(values):
-            raise InputError(option, expected='each once', found=' '.join(map(str, values)),
-                             remedy='rename a config, or leave the repeated value out')
-    for split in ('val', 'test') if tested else ('val',):
-        path = data / table_rows[0].images.lists([split])[0]
-        if (count := len(lineage.read_list(path)[1])) < 2:
-            raise InputError(path, expected=f'at least 2 {split} images, for an interval', found=str(count),
-                             remedy=f'add {split} images to the dataset')
+    _check_asked(data, table_rows, seeds, tested)
     wanted = [runs.Run(data, row, seed, models, tuple(options)) for row in table_rows for seed in seeds]
     todo, every = [run for run in wanted if not run.pretrains], trainings.with_ancestors(wanted)
     if not todo:
@@ -81,11 +73,7 @@ def classify(data: Path, out: Path, models: Path, *, table_rows: list[rows.Row],
     if only is not None and not 0 <= only < len(wanted):
         raise InputError('--only', expected=f'a number below {len(wanted)}, the number of runs', found=str(only),
                          remedy='see them with --list')
-    manifest.check_chain(data, *sorted({name.rpartition('/')[0] for run in every for name in run.row.images.lists()}))
-    for images in {run.row.images for run in every}:
-        manifest.check_outputs(data / 'crop', images.kind)
-        if images.generator:
-            manifest.check_outputs(data / 'synth' / images.generator, 'images')
+    _check_made(data, every)
     if only is not None:
         trainings.do_all([wanted[only]], 1, tested=tested, scheduler=scheduler)
         return None
@@ -122,6 +110,28 @@ def classify(data: Path, out: Path, models: Path, *, table_rows: list[rows.Row],
     print((out / 'table.txt').read_text(), end='')
     print(f'\n{tables.speeds(costs)}')
     return manifest.load(out)
+
+
+def _check_asked(data: Path, table_rows: list[rows.Row], seeds: list[int], tested: bool) -> None:
+    """Each row and seed once, and images enough."""
+    for option, values in (('--rows', [row.name for row in table_rows]), ('--seeds', seeds)):
+        if len(set(values)) < len(values):
+            raise InputError(option, expected='each once', found=' '.join(map(str, values)),
+                             remedy='rename a config, or leave the repeated value out')
+    for split in ('val', 'test') if tested else ('val',):
+        path = data / table_rows[0].images.lists([split])[0]
+        if (count := len(lineage.read_list(path)[1])) < 2:
+            raise InputError(path, expected=f'at least 2 {split} images, for an interval', found=str(count),
+                             remedy=f'add {split} images to the dataset')
+
+
+def _check_made(data: Path, every: list[runs.Run]) -> None:
+    """The images that runs see are what crop and synth made last, of the same data."""
+    manifest.check_chain(data, *sorted({name.rpartition('/')[0] for run in every for name in run.row.images.lists()}))
+    for images in {run.row.images for run in every}:
+        manifest.check_outputs(data / 'crop', images.kind)
+        if images.generator:
+            manifest.check_outputs(data / 'synth' / images.generator, 'images')
 
 
 def _enter(data: Path, entries: list[comparison.Row], todo: list[runs.Run]) -> ledger.Count:
