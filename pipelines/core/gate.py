@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from pipelines.core.admission import USE
 
 ALPHA = 0.05
-NORMAL, FOUR_OF_FIVE = 1.96, 0.8416  # the normal distribution's points of ALPHA on two sides, and of 80 %
+FOUR_OF_FIVE = 0.8416  # the normal distribution's point of 80 %
 DRAWS = 4000
 HARMFUL, UNDECIDED, COLLAPSED, COPYING = 'harmful', 'undecided', 'collapsed', 'copying'
 VERDICTS = (USE, HARMFUL, UNDECIDED, COLLAPSED, COPYING)
@@ -53,7 +53,7 @@ def gains(with_images: Sequence[ArrayLike], real: ArrayLike, *, tests: int = 0, 
     that the variance is right for few of them (Rao and Wu, "Resampling inference with complex survey data", JASA 1988).
     The bounds reach ``c`` standard errors to both sides; ``c`` is the quantile of the largest studentised deviation
     over settings (bootstrap-t, Efron and Tibshirani 1993, chapter 12; Romano and Wolf 2005), so that all hold together,
-    and the normal distribution's 1.96 at least.
+    and Student's for so few seeds (Welch's degrees of freedom, Bonferroni's correction) at least.
 
     Args:
         with_images: for each setting (S, N) bool: whether the classifier of a seed is right on a held-out image.
@@ -70,7 +70,8 @@ def gains(with_images: Sequence[ArrayLike], real: ArrayLike, *, tests: int = 0, 
     if seeds < 3 or images < 2:
         raise ValueError(f'a gate needs 3 seeds and 2 images at least: got {seeds} and {images}')
     value = difference.mean(axis=(1, 2))
-    error = _errors(difference, np.ones((1, seeds)), np.ones((1, images)))[0]
+    parts = _variances(difference, np.ones((1, seeds)), np.ones((1, images)))[:, 0]
+    error = np.sqrt(parts.sum(axis=0))
     rng = np.random.default_rng(seed)
     largest: Floats = np.empty(0)
     block = max(1, _BLOCK // (seeds * images))
@@ -79,10 +80,11 @@ def gains(with_images: Sequence[ArrayLike], real: ArrayLike, *, tests: int = 0, 
         by_seed = rng.multinomial(seeds - 1, np.full(seeds, 1 / seeds), count).astype(float)
         by_image = rng.multinomial(images - 1, np.full(images, 1 / images), count).astype(float)
         means = np.einsum('bs,rsn,bn->br', by_seed, difference, by_image, optimize=True) / ((seeds - 1) * (images - 1))
-        spread = np.maximum(_errors(difference, by_seed, by_image), 1e-12)
+        spread = np.maximum(np.sqrt(_variances(difference, by_seed, by_image).sum(axis=0)), 1e-12)
         largest = np.append(largest, (np.abs(means - value) / spread).max(axis=1))
-    reach = max(NORMAL, float(np.quantile(largest, 1 - ALPHA * settings / max(tests, settings))))
-    return [_gain(float(mean), float(sd), reach) for mean, sd in zip(value, error)]
+    family = max(tests, settings)
+    reach = np.maximum(_students(parts, (seeds, images), family), np.quantile(largest, 1 - ALPHA * settings / family))
+    return [_gain(float(mean), float(sd), float(far)) for mean, sd, far in zip(value, error, reach)]
 
 
 def _gain(value: float, error: float, reach: float) -> Gain:
@@ -90,10 +92,25 @@ def _gain(value: float, error: float, reach: float) -> Gain:
     return Gain(value, (low, high), error, min(1., (reach + FOUR_OF_FIVE) * error))
 
 
-def _errors(difference: Floats, by_seed: Floats, by_image: Floats) -> Floats:
-    """(B, R) standard errors of the means of R settings, for B weightings of the (R, S, N) values.
+def _students(parts: Floats, counts: tuple[int, int], family: int) -> Floats:
+    """(R,) standard errors that Student's intervals reach, of a family of so many.
 
-    The parts of seeds and images add up. What a single image does under a single seed is in both, which is the careful
+    Args:
+        parts: (2, R) variances of the mean over seeds and over images.
+        counts: of seeds and of images.
+    """
+    from scipy import special
+
+    share = parts / parts.sum(axis=0)
+    freedom = 1 / (share ** 2 / (np.array(counts)[:, None] - 1)).sum(axis=0)
+    found: Floats = special.stdtrit(freedom, 1 - ALPHA / 2 / family)
+    return found
+
+
+def _variances(difference: Floats, by_seed: Floats, by_image: Floats) -> Floats:
+    """(2, B, R) variances, over seeds and over images, of the means of R settings, for B weightings of (R, S, N).
+
+    The variance of a mean is their sum. What a single image does under a single seed is in both, which is the careful
     side; an image that was never drawn has the weight 0. Two images are added that point opposite ways, by 1 / sqrt(S),
     as where no image differs the spread is not known to be 0 (`pipelines.core.crossed`).
     """
@@ -107,8 +124,7 @@ def _errors(difference: Floats, by_seed: Floats, by_image: Floats) -> Floats:
         if means is image_means:
             square = square + 2 / by_seed.shape[1]
         parts.append(np.maximum(square - count[:, None] * mean ** 2, 0) / (count * (count - 1))[:, None])
-    found: Floats = np.sqrt(parts[0] + parts[1])
-    return found
+    return np.stack(parts)
 
 
 def verdict(signs: Mapping[str, Sequence[str]], sweep: Sequence[tuple[int, Gain]] = ()) -> tuple[str, str, int | None]:
