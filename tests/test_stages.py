@@ -39,7 +39,8 @@ def python(*arguments: str, **kwargs) -> subprocess.CompletedProcess:
 
 @pytest.mark.parametrize('module', [
     'data_converters.toy', 'data_converters.convert', 'pipelines.detect', 'pipelines.crop', 'pipelines.synth',
-    'pipelines.classify', 'pipelines.predict', 'pipelines.export', 'pipelines.report', 'tools.train', 'tools.test'])
+    'pipelines.classify', 'pipelines.predict', 'pipelines.export', 'pipelines.report',
+    'pipelines.explain', 'pipelines.robust', 'pipelines.audit_leaks', 'tools.train', 'tools.test'])
 def test_help_teaches_without_waiting_for_torch(module):
     done = python(module, '--help')
     assert done.returncode == 0 and 'python' in done.stdout
