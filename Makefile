@@ -50,6 +50,9 @@ PROFILES := $(notdir $(basename $(wildcard mm_configs/profiles/*.mk)))
 ifneq ($(filter $(PROFILE),$(PROFILES)),)
   include mm_configs/profiles/$(PROFILE).mk
 endif
+ifneq ($(filter ablations,$(MAKECMDGOALS)),)
+  ROWS := $(ABLATIONS)
+endif
 recipe = $(if $(filter %.py,$(2)),$(2),mm_configs/$(1)/$(2).py)
 name   = $(basename $(notdir $(1)))
 ONE         := $(or $(ROW),$(firstword $(ROWS)))
@@ -69,10 +72,10 @@ RUN_OPTIONS := $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(addprefix --jobs ,$
 
 # Which of them the goals need: all are checked against the data before the first training.
 LINT := $(call recipe,detect,$(DETECT)) \
-        $(if $(filter synth gate classify explain robust audit-leaks report all,$(MAKECMDGOALS)),$(call recipe,synth,$(SYNTH))) \
-        $(if $(filter gate classify explain robust audit-leaks audit report all,$(MAKECMDGOALS)),$(foreach row,$(ROW_RECIPES),$(call recipe,classify,$(row))))
+        $(if $(filter synth gate classify ablations explain robust audit-leaks report all,$(MAKECMDGOALS)),$(call recipe,synth,$(SYNTH))) \
+        $(if $(filter gate classify ablations explain robust audit-leaks audit report all,$(MAKECMDGOALS)),$(foreach row,$(ROW_RECIPES),$(call recipe,classify,$(row))))
 
-.PHONY: help setup doctor demo test variables names convert check detect crop synth gate classify explain robust audit-leaks audit report predict serve export setup-export all lock docs clean plan profile bench-data bench-train bench-gpu faults
+.PHONY: help setup doctor demo test variables names convert check detect crop synth gate classify explain robust audit-leaks audit report predict serve export setup-export all lock docs clean plan profile bench-data bench-train bench-gpu faults ablations
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -174,6 +177,11 @@ classify: crop $(if $(GENERATED),synth)  ## train classifiers with and without e
 	@$(PY) -m pipelines.classify --data $(D) --out $(D)/classify --rows $(ROWS) --seeds $(SEEDS) \
 		$(if $(filter file,$(origin ROWS)),--skip-missing) $(if $(TEST),--test $(TEST)) \
 		$(RUN_OPTIONS)
+
+ablations: crop $(if $(GENERATED),synth)  ## the baseline and its tricks, one by one (or ROWS): what each changes and brings
+	@$(PY) -m pipelines.classify --data $(D) --out $(D)/ablations --models $(D)/models/classify --rows $(ROWS) \
+		--seeds $(SEEDS) $(if $(filter file,$(origin ROWS)),--skip-missing) $(if $(TEST),--test $(TEST)) $(RUN_OPTIONS)
+	@$(PY) -m tools.ablation_table $(D)/ablations --models $(D)/models/classify
 
 explain: classify  ## look into trained rows: attribution, attention, features, confusions (MOST=N images)
 	@$(PY) -m pipelines.explain --work $(D) $(if $(MOST),--images $(MOST))

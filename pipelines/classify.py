@@ -7,7 +7,11 @@ A row of the table is RECIPE@IMAGES: a config of mm_configs/classify (or the pat
 
     full, box, square   the kind of crop; -mNN behind it: a margin of NN % (else 10), -gt: annotated boxes in all splits
     -ltNN               a long tail of the training images: the first class has NN times as many as the last
-    +GENERATOR          synthetic images of that result of synth in training, as many as real ones; -xNN: NN % as many
+    +GENERATOR          synthetic images of that result of synth in training, as many as real ones; -xNN: NN % as many;
+                        -pNN: a real image gives way to a synthetic one of its class with a probability of NN %, whose
+                        label is softened to 0.8
+
+However many synthetic images there are, an epoch is as long as that of the real ones: rows are compared at equal steps.
 
 The first row is the one that the others are compared with; each is compared with the row that it is a change of, too.
 Each is trained once per seed on train, its epoch chosen on val, and read on the official test (not with --test no).

@@ -1,11 +1,13 @@
 """Rows of the table: a recipe and the images that it sees, as in ``resnet50@square+biggan-deep_64px``.
 
-    RECIPE@KIND[-ltNN][+GENERATOR[-xNN]]
+    RECIPE@KIND[-ltNN][+GENERATOR[-xNN|-pNN]]
 
 RECIPE is the name of a config in mm_configs/classify, or the path of one of your own. KIND is a kind of crop, as
 core/kinds.py spells it: full, box, square, square-m30, square-gt, ... -ltNN leaves a long tail of the training images:
 the first class has NN times as many as the last (core/long_tail.py). GENERATOR is a result of synth, whose images are
-added in training: as many as there are real ones, or NN % as many. A recipe alone sees full images.
+seen in training, too: in one pool with the real ones, as many as those or NN % as many; with -pNN a real image gives
+way to one of its class with a probability of NN %, whose label is softened. Either way an epoch is as long as without
+them, so that rows are compared at equal steps. A recipe alone sees full images.
 """
 from __future__ import annotations
 
@@ -20,6 +22,7 @@ from pipelines.core.kinds import MARGIN, Kind
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'mm_configs'
 _EXAMPLE = 'RECIPE@IMAGES, e.g. resnet50@square or resnet50@square+biggan-deep_256px'
+_SHARE = re.compile(r'(?P<name>.+)-(?P<how>[xp])(?P<percent>[1-9][0-9]*)')
 _WORDS = dict(full='full images', box='box crops', square='square crops')
 
 
@@ -31,11 +34,13 @@ class Images:
         kind: of crop, as spelt.
         generator: whose images are added in training; None: nobody's.
         percent: synthetic images for 100 real ones.
+        replaces: they take the place of real ones, of so many percent.
         imbalance: the first class has so many times as many training images as the last; None: all there are.
     """
     kind: str = 'full'
     generator: str | None = None
     percent: int = 100
+    replaces: bool = False
     imbalance: int | None = None
 
     @classmethod
@@ -56,13 +61,16 @@ class Images:
                              remedy='correct it')
         Kind.parse(kind, f'images {text!r}')
         found = cls(kind, imbalance=int(imbalance) if tail else None)
-        name, share, percent = generator.rpartition('-x')
-        if share and percent.isdigit() and int(percent):
-            return replace(found, generator=name, percent=int(percent))
-        return replace(found, generator=generator or None)
+        if not (share := _SHARE.fullmatch(generator)):
+            return replace(found, generator=generator or None)
+        images = replace(found, generator=share['name'], percent=int(share['percent']), replaces=share['how'] == 'p')
+        if images.replaces and images.percent > 100:
+            raise InputError(f'images {text!r}', expected='-p with a probability from 1 to 100 %', found=text,
+                             remedy=f'write -p10, or -x{images.percent} for more synthetic images than real ones')
+        return images
 
     def __str__(self) -> str:
-        share = '' if self.percent == 100 else f'-x{self.percent}'
+        share = f'-p{self.percent}' if self.replaces else '' if self.percent == 100 else f'-x{self.percent}'
         tail = f'-lt{self.imbalance}' if self.imbalance else ''
         return self.kind + tail + (f'+{self.generator}{share}' if self.generator else '')
 
@@ -73,7 +81,8 @@ class Images:
         text = _WORDS[kind.shape] + (f', margin {kind.margin} %' if kind.margin != MARGIN else '') + (
             ', annotated boxes' if kind.annotated else '') + (
             f', long tail {self.imbalance}' if self.imbalance else '')
-        share = '' if self.percent == 100 else f' ({self.percent} % as many)'
+        share = f' (in place of {self.percent} %)' if self.replaces else '' if self.percent == 100 else (
+            f' ({self.percent} % as many)')
         return text + (f' + {self.generator}{share}' if self.generator else '')
 
     def lists(self, splits: Sequence[str] = ('train', 'val', 'test')) -> list[str]:
@@ -84,7 +93,7 @@ class Images:
     def simpler(self) -> Iterator[Images]:
         """What this is a change of, nearest first: without more or fewer synthetic images, without any, of plain crops,
         of full images."""
-        if self.generator and self.percent != 100:
+        if self.generator and self.percent != 100 and not self.replaces:
             yield replace(self, percent=100)
         if self.generator:
             yield Images(self.kind, imbalance=self.imbalance)

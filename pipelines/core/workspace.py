@@ -73,6 +73,7 @@ STAGES = {stage.name: stage for stage in (
 # What else there is in a WORK/DATASET folder.
 BESIDE = {
     'raw': 'of the toys, drawn in the official layout', 'check': 'that the configs were checked against the data',
+    'ablations': 'the table of make ablations: as classify',
     'models': 'what trainings left: STAGE/NAME, and predictions on test: tested/RUN',
     'bundle': 'trained chains, each whole: ROW/card.json and its models',
     'features': 'vectors of images that frozen networks gave, computed once',

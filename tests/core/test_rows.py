@@ -24,6 +24,17 @@ def test_other_spellings_are_refused_with_an_example(text):
         Images.parse(text)
 
 
+def test_synthetic_images_in_the_place_of_real_ones():
+    images = Images.parse('square-lt10+flow-p2-p10')
+    assert images == Images('square', 'flow-p2', 10, replaces=True, imbalance=10)
+    assert str(images) == 'square-lt10+flow-p2-p10'
+    assert images.words == 'square crops, long tail 10 + flow-p2 (in place of 10 %)'
+    assert list(map(str, images.simpler()))[0] == 'square-lt10'  # of real images alone, in as many steps
+    with pytest.raises(InputError, match='probability from 1 to 100 %.*\n.*write -p10, or -x150'):
+        Images.parse('square+gan-p150')
+    assert Images.parse('square+gan-p0').generator == 'gan-p0'  # the name of a result
+
+
 def test_the_lists_of_a_row():
     assert Images.parse('square+gan').lists() == [
         'crop/square_train.json', 'crop/square_val.json', 'crop/square_test.json', 'synth/gan/train.json']

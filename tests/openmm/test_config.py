@@ -28,8 +28,13 @@ def test_what_a_row_sees_comes_from_the_row(monkeypatch):
     assert [cfg[f'{split}_dataloader'].dataset.ann_file for split in ('val', 'test')] == [
         'crop/square-m30_val.json', 'crop/square-m30_test.json']
     real, synthetic = cfg.train_dataloader.dataset.real, cfg.train_dataloader.dataset.synthetic
+    assert cfg.train_dataloader.sampler == dict(type='PooledSampler', sampler=dict(type='DefaultSampler', shuffle=True))
     assert real.ann_file == 'crop/square-m30_train.json' and cfg.train_dataloader.dataset.ratio == 0.5
     assert synthetic == {**real, 'ann_file': 'synth/gan/train.json', 'data_prefix': 'synth/gan'}
+
+    replaced = mm.load(path, data_root=Path('x'), num_classes=4, images=Images.parse('square+gan-p30')).train_dataloader
+    assert (replaced.dataset.softened, replaced.dataset.get('ratio')) == (0.8, None)
+    assert replaced.sampler == dict(type='ReplacingSampler', p=0.3, sampler=dict(type='DefaultSampler', shuffle=True))
 
     wrapped = mm.load(path, data_root=Path('x'), num_classes=4, images=Images.parse('square+gan'), options=[
         'train_dataloader.dataset.indices=8', 'train_dataloader.dataset.ratio=2.0'])  # as for a row without +gan

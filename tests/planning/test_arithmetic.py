@@ -111,9 +111,9 @@ def test_the_plan_stage_by_stage(tmp_path):
     assert drawn.images == 1000 and drawn.seconds == pytest.approx(
         4 + (1024 + 1000) * 0.02 + 2 * 3 * 312 * 0.01 + 2100 * 0.04 / 2)
     assert [row.name for row in rows] == [row.name for row in asked.rows] and len(rows) == 3
-    # 1,000 images are 63 iterations, 1,500 with half as many synthetic ones 94
-    assert [row.iterations for row in rows] == [2 * 5 * 63, 2 * 5 * 63, 2 * 5 * 94]
-    each = [5 * n * 0.5 + 3 * 100 * 0.01 + 6 * 0.1 + 2 + (600 * 0.01 + 4) for n in (63, 63, 94)]
+    # 1,000 images are 63 iterations, with half as many synthetic ones, too
+    assert [row.iterations for row in rows] == [2 * 5 * 63] * 3
+    each = [5 * n * 0.5 + 3 * 100 * 0.01 + 6 * 0.1 + 2 + (600 * 0.01 + 4) for n in (63, 63, 63)]
     assert sum(row.seconds for row in rows) == pytest.approx(2 * sum(each[:2]) / 2 + each[2] + 4)
     assert rows[0].memory_mb == 2 * 1000 and rows[0].disk_mb == 2 * (200 * 3 + 50)
 

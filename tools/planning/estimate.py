@@ -165,12 +165,11 @@ def _classify(work: Work, known: Mapping[Need, Known]) -> list[Line]:
             lines.append(Line('classify', row.name, done=True))
             continue
         here = known[work.row_need(row)]
-        images = train + (round(train * row.images.percent / 100) if row.images.generator else 0)
-        parts = training(here, images, val)
+        parts = training(here, train, val)  # synthetic images make no epoch longer
         parts['prediction'] = (val + test) * here.rates.infer + here.rates.start * (1 + bool(test))
         each = sum(parts.values())
         runs += [each] * len(left)
-        iterations = here.schedule.total(images) * len(left)
+        iterations = here.schedule.total(train) * len(left)
         lines.append(Line('classify', row.name, each * len(left), len(left), iterations,
                           iterations * here.schedule.batch, disk_mb=_disk(here) * len(left),
                           memory_mb=_memory(here, jobs), shared_mb=_shared(here, jobs), known=here, parts=parts))

@@ -1,23 +1,23 @@
-"""MMPretrain on the lists of crop and synth: real and synthetic images in one training set, and predictions."""
+"""MMPretrain on the lists of crop and synth: what registers itself with it, and predictions."""
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from mmengine.dataset import ConcatDataset
-from mmpretrain.registry import DATASETS
+from typing import TYPE_CHECKING
 
 from pipelines.core import lineage
 from pipelines.core.errors import InputError
 from pipelines.openmm.classify import (  # noqa: F401  (they register themselves)
     adversarial,
+    box_cutmix,
     densenet,
     distilled,
     frozen,
     frozen_features,
     long_tail,
+    mirrored,
+    mixing,
     noisy,
     pruned,
 )
@@ -26,29 +26,6 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
     from mmengine import Config
-
-
-@DATASETS.register_module(force=True)
-class WithSynthetic(ConcatDataset):
-    """A list of real images and the beginning of a list of synthetic ones (which go through the classes in turn).
-
-    Args:
-        real: dataset config.
-        synthetic: dataset config.
-        ratio: synthetic images per real one.
-    Raises:
-        InputError: the list of synthetic images is too short for the ratio.
-    """
-
-    def __init__(self, real: dict, synthetic: dict, ratio: float, **kwargs: Any) -> None:
-        wanted = round(ratio * len(DATASETS.build(real)))
-        super().__init__([real, dict(synthetic, indices=wanted)],  # as configs: mmengine refuses wrappers otherwise
-                         ignore_keys='categories', **kwargs)  # only crop's lists have those
-        drawn = self.datasets[1]
-        if len(drawn) < wanted:
-            raise InputError(drawn.ann_file, expected=f'{wanted} images, {ratio} for each real one',
-                             found=str(len(drawn)),
-                             remedy='draw more (make synth IMAGES_PER_CLASS=...) or fewer with -xNN behind the @')
 
 
 def predict(cfg: Config, weights: Path | Mapping[str, torch.Tensor], annotations: Path, split: str = 'test'

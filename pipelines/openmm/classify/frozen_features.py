@@ -89,15 +89,20 @@ class Vectors(Dataset):
     def __init__(self, dataset: Any, vectors: np.ndarray) -> None:
         self.vectors, self.metainfo = torch.from_numpy(vectors), getattr(dataset, 'metainfo', {})
         self.infos = [_info(dataset, index) for index in range(len(dataset))]
+        self.score = getattr(dataset, 'score', lambda index, label: None)  # of `mixing.WithSynthetic`
 
     def __len__(self) -> int:
         return len(self.infos)
 
     def __getitems__(self, indices: list[int]) -> dict[str, Any]:
         """A batch, as a loader without a `collate_fn` of its own takes it."""
-        return dict(inputs=self.vectors[indices], data_samples=[
-            DataSample(metainfo=dict(img_path=path, sample_idx=index)).set_gt_label(label)
-            for index in indices for path, label, _ in [self.infos[index]]])
+        samples = []
+        for index in indices:
+            path, label, _ = self.infos[index]
+            samples.append(DataSample(metainfo=dict(img_path=path, sample_idx=index)).set_gt_label(label))
+            if (score := self.score(index, label)) is not None:
+                samples[-1].set_gt_score(score)
+        return dict(inputs=self.vectors[indices], data_samples=samples)
 
 
 def _info(dataset: Any, index: int) -> tuple[str, int, str]:

@@ -90,7 +90,8 @@ def check(cfg: Config, lists: Mapping[str, Sequence[str]]) -> dict[str, Split]:
                           found=f'none: there are {len(loader.dataset)} images, and drop_last leaves out what is less',
                           remedy='set a smaller batch_size, or drop_last=False')
         read[split] = built
-        distinct = dict(seen)
+        kept = getattr(loader.sampler, 'kept', range(len(seen)))  # of a sampler that leaves images out for good
+        distinct = dict(seen[index] for index in kept)
         found[split] = Split(len(distinct), sum(row.synthetic for row in distinct.values()),
                              _counts(distinct.values(), len(built[0].classes)))
     if cfg.default_scope == 'mmpretrain':

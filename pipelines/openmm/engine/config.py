@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 FEATURE_CACHE = 'FeatureCacheHook'
+SOFTENED = 0.8  # of a synthetic image's label that stays on its class, where it takes the place of a real one
 RUNNER_READS = ('model_wrapper_cfg', 'sync_bn', 'find_unused_parameters', 'activation_checkpointing',
                 'efficient_conv_bn_eval')  # of the whole config, besides its parameters
 
@@ -63,7 +64,7 @@ def load(path: Path, *, data_root: Path, num_classes: int, images: Images = FULL
         cfg.train_dataloader.dataset = dict(type='LongTailed', dataset=cfg.train_dataloader.dataset,
                                             imbalance=images.imbalance)
     if images.generator:
-        cfg.train_dataloader.dataset = _with_synthetic(cfg.train_dataloader.dataset, images)
+        _mix(cfg.train_dataloader, images)
     check_num_classes(cfg, path, 1 if cfg.get('class_agnostic') else num_classes)
     if cfg.get('default_scope') not in scope.LIBRARIES:
         raise InputError(config_lines.place(path, 'default_scope'), expected=' or '.join(scope.LIBRARIES),
@@ -75,14 +76,20 @@ def load(path: Path, *, data_root: Path, num_classes: int, images: Images = FULL
     return cfg
 
 
-def _with_synthetic(real: dict, images: Images) -> dict:
-    """A dataset with a generator's images beside its own, loaded in the same way."""
-    own = real
+def _mix(loader: dict, images: Images) -> None:
+    """A generator's images beside a loader's own, loaded in the same way, in as many steps (classify/mixing.py)."""
+    real = own = loader['dataset']
     while 'ann_file' not in own and 'dataset' in own:  # wrappers
         own = own['dataset']
     folder = f'synth/{images.generator}'
-    return dict(type='WithSynthetic', ratio=images.percent / 100, real=real,
-                synthetic=dict(own, ann_file=f'{folder}/train.json', data_prefix=folder))
+    synthetic = dict(own, ann_file=f'{folder}/train.json', data_prefix=folder)
+    sampler = loader.get('sampler') or dict(type='DefaultSampler', shuffle=True)
+    if images.replaces:
+        loader['dataset'] = dict(type='WithSynthetic', softened=SOFTENED, real=real, synthetic=synthetic)
+        loader['sampler'] = dict(type='ReplacingSampler', p=images.percent / 100, sampler=sampler)
+    else:
+        loader['dataset'] = dict(type='WithSynthetic', ratio=images.percent / 100, real=real, synthetic=synthetic)
+        loader['sampler'] = dict(type='PooledSampler', sampler=sampler)
 
 
 def sees_once(cfg: Config) -> bool:

@@ -77,4 +77,12 @@ def plateau(setting: Setting) -> Findings:
                                   found=node.get('rule', 'less'), remedy="write rule='greater'")
 
 
-RULES = (attack, heads, plateau)
+def layer_decay(setting: Setting) -> Findings:
+    """Layer-wise rates without what sets them: every layer would learn at the same rate."""
+    optim, known = setting.cfg.get('optim_wrapper') or {}, 'LearningRateDecayOptimWrapperConstructor'
+    if 'layer_decay_rate' in (optim.get('paramwise_cfg') or {}) and known not in str(optim.get('constructor')):
+        yield setting.finding('optim_wrapper.paramwise_cfg.layer_decay_rate', expected=f'constructor {known}',
+                              found=str(optim.get('constructor')), remedy=f"add constructor='{known}' to optim_wrapper")
+
+
+RULES = (attack, heads, plateau, layer_decay)

@@ -116,7 +116,8 @@ def _typeless() -> dict[str, frozenset[str]]:
             'env_cfg': frozenset({'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'}),  # Runner.setup_env
             'optim_wrapper.paramwise_cfg': frozenset({  # DefaultOptimWrapperConstructor
                 'bias_lr_mult', 'bias_decay_mult', 'norm_decay_mult', 'dwconv_decay_mult', 'dcn_offset_lr_mult',
-                'flat_decay_mult', 'bypass_duplicate', 'custom_keys'})}
+                'flat_decay_mult', 'bypass_duplicate', 'custom_keys',
+                'layer_decay_rate'})}  # of LearningRateDecayOptimWrapperConstructor (lint_networks.layer_decay)
 
 
 def taken(node: Mapping[str, Any], key: str, built: Any) -> frozenset[str] | None:

@@ -16,6 +16,7 @@ from pipelines.openmm.compat import mmagic_import  # noqa: F401  (a hook registe
 from pipelines.openmm.synth import (  # noqa: F401  (they register themselves)
     biggan_few,
     collapse,
+    dcgan,
     flow,
     gan_transfer,
     grids,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.core import json_files
+from pipelines.core import images, json_files
 from pipelines.core.errors import InputError
 from pipelines.openmm.engine import config_lines
 from pipelines.openmm.synth.generators import GENERATORS, Generator
@@ -28,19 +28,21 @@ class Gan(Generator):
         dtype: one of `DTYPES`, in which it samples.
         batch: images sampled together; a few last bits of an image depend on it.
         standing_batches: batches of 64 to average batch norm over before sampling; 0: the averages of the training.
+        enlarged: side in pixels that images are enlarged to, bicubically; 0: they stay as drawn.
     Raises:
         InputError: another ``dtype``.
     """
 
-    def __init__(self, recipe: Recipe, dtype: str, batch: int = 64, standing_batches: int = 16) -> None:
+    def __init__(self, recipe: Recipe, dtype: str, batch: int = 64, standing_batches: int = 16,
+                 enlarged: int = 0) -> None:
         super().__init__(recipe)
         if dtype not in DTYPES:
             raise InputError(config_lines.place(recipe.config, 'sampling'), found=dtype,
                              expected=f'dtype as one of {", ".join(DTYPES)}',
                              remedy='write one of these (docs/distributed.md)')
-        if batch < 1 or standing_batches < 0:
-            raise ValueError('no batch of at least 1, or fewer standing_batches than none')
-        self.dtype, self.batch, self.standing_batches = dtype, batch, standing_batches
+        if batch < 1 or standing_batches < 0 or enlarged < 0:
+            raise ValueError('no batch of at least 1, or standing_batches or enlarged below 0')
+        self.dtype, self.batch, self.standing_batches, self.enlarged = dtype, batch, standing_batches, enlarged
         self.shard = 4 * batch
         self._network: Any = None
 
@@ -72,7 +74,8 @@ class Gan(Generator):
         from pipelines.openmm.synth import gan_sampling
         if self._network is None:
             self._network = self._load(self.dtype, folder / _STATISTICS if self.standing_batches else None)
-        return gan_sampling.sample(self._network, labels, seeds, batch=self.batch)
+        for picture in gan_sampling.sample(self._network, labels, seeds, batch=self.batch):
+            yield images.fit(picture, self.enlarged) if self.enlarged else picture
 
     def take(self, cfg: Config, state: Mapping[str, Any]) -> None:
         import torch

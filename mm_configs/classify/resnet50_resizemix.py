@@ -1,0 +1,7 @@
+"""ResNet-50, ResizeMix.
+
+In half of the batches, another whole image, shrunk (Qin et al. 2020, arXiv 2012.11101).
+"""
+_base_ = './resnet50.py'
+model = dict(data_preprocessor=dict(type='ClsDataPreprocessor', num_classes={{'$FGIC_NUM_CLASSES:120'}}),
+             train_cfg=dict(augments=dict(type='ResizeMix', alpha=1.0), probs=0.5))
