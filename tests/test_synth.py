@@ -171,6 +171,14 @@ def test_the_whole_stage(crops: Path, tmp_path: Path, capsys):
     png = tmp_path / 'synth' / lineage.read_list(tmp_path / 'synth' / 'train.json')[1][4]['img_path']
     assert png.name == '100001.png' and np.abs(images.decode(png) - jpeg).mean() < 4
 
+    shutil.copytree(crops, blank := tmp_path / 'blank/crop', symlinks=True)
+    for row in lineage.read_list(blank / 'square_test.json')[1]:  # no test image is looked at
+        (blank / row['img_path']).write_bytes(images.encode_jpeg(np.zeros((64, 64, 3), np.uint8), 90))
+    synth.synth(blank, tmp_path / 'other', tmp_path / 'models' / 'synth', config=LAPTOP, images_per_class=4,
+                classifier_steps=5, image_format='png', options=TINY)
+    assert all(fingerprint.sha256(tmp_path / 'other' / name) == fingerprint.sha256(tmp_path / 'synth' / name)
+               for name in ('train.json', 'metrics.json', 'nearest.jpg', 'grid_synthetic.jpg'))
+
     with pytest.raises(InputError, match='sampling: expected .*bfloat16, found float16'):
         run(options=[*TINY, 'sampling.dtype=float16'])
     with pytest.raises(InputError, match='num_classes.*expected 3'):

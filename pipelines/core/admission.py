@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,4 +38,4 @@ def admitted(images: Images, content: Mapping[str, Any] | None) -> tuple[Images 
         return None, f'the gate has not judged {images.generator} (make gate)'
     if one['verdict'] != USE or content['kind'] != images.kind:
         return None, f'the gate says {one["verdict"]} of {one["name"]} on {content["kind"]} crops: {one["why"]}'
-    return Images.parse(one['images']), f'the gate lets in {one["images"]}'
+    return replace(Images.parse(one['images']), imbalance=images.imbalance), f'the gate lets in {one["images"]}'

@@ -113,6 +113,8 @@ def test_the_profile_s_rows_get_what_the_gate_lets_in():
     assert admission.admitted(Images('square', 'good'), content) == (
         Images('square', 'good_kept'), 'the gate lets in square+good_kept')
     assert admission.admitted(Images('square', 'good_kept'), content)[0] == Images('square', 'good_kept')
+    assert admission.admitted(Images('square', 'good', imbalance=10), content)[0] == Images('square', 'good_kept',
+                                                                                            imbalance=10)
     assert admission.admitted(Images('box', 'good'), content)[0] is None
     assert admission.admitted(Images('square', 'bad'), content) == (
         None, 'the gate says collapsed of bad on square crops: blurred')
