@@ -71,8 +71,8 @@ def predict(chain: bundle.Bundle, files: list[sources.Source], out: Path, *, con
     top = min(top, len(chain.classes))
     parameters = dict(conf=conf, top=top, target=target, crops=crops, pictures=pictures, row=chain.card['row'],
                       allow=None if allowed is None else [name for name, one in zip(chain.classes, allowed) if one])
-    inputs: dict[str, Any] = {'bundle/card.json': chain.folder / card.CARD, 'bundle/val.json': chain.folder / card.VAL,
-              'pictures': _state(files)}
+    inputs: dict[str, Any] = {'bundle/card.json': chain.folder / card.CARD,
+                              'bundle/val.json': chain.folder / card.VAL, 'pictures': _state(files)}
 
     def build(folder: Path) -> None:
         from pipelines.openmm.chain import files as of_files
@@ -137,6 +137,18 @@ def _out(work: Path | None, source: str) -> Path:
     return work / 'predict' / (path.name if path.name and path.exists() else 'found')
 
 
+def _check_apart(out: Path, given: list[str]) -> None:
+    """Results do not lie among the photographs, where the next run would take them for some.
+
+    Raises:
+        InputError: they would.
+    """
+    for source in given:
+        if os.path.isdir(source) and out.resolve().is_relative_to(Path(source).resolve()):
+            raise InputError('--out', expected=f'a folder outside of {source}', found=str(out),
+                             remedy='choose another one (OUT=..., --out)')
+
+
 @command
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog='python -m pipelines.predict', description=__doc__,
@@ -157,10 +169,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--gpus', type=whole(1), default=1, help='processes, one for each GPU; default: %(default)s')
     parser.add_argument('--scheduler', metavar='ADDRESS', help='work on a Dask cluster instead: tcp://host:8786')
     args = parser.parse_args(argv)
+    out = args.out or _out(args.work, args.sources[0])
+    _check_apart(out, args.sources)
     files = sources.find(args.sources)
     chain = bundle.of(args)
     allowed = answers.read_allowed(args.allow, chain.classes) if args.allow else None
-    out = args.out or _out(args.work, args.sources[0])
     counts = predict(chain, files, out, conf=args.conf, top=args.top, target=args.target, allowed=allowed,
                      crops=args.save_crops, pictures=args.save_pictures, batch=args.batch,
                      engine=shards.Engine(args.gpus, args.scheduler, option='--gpus'))

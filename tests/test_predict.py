@@ -177,3 +177,18 @@ def test_a_bundle_that_was_copied_says_the_same_and_a_changed_one_is_refused(mad
     assert command.main([str(thirty / 'plain00.jpg'), '--bundle', str(tmp_path / 'elsewhere'), '--out',
                          str(tmp_path / 'again')]) == 2
     assert 'seed1/model.pth: expected the file that the card names' in capsys.readouterr().err
+
+
+def test_the_card_says_what_a_chain_is_made_of(made, chain_work):
+    card = made.card
+    assert card['classes'] == ['Amber_spitz', 'Bramble_hound', 'Cobble_corgi'] and card['super_classes'] == ['dog'] * 3
+    assert card['crop'] == dict(kind='square', min_size=16, size=64) and card['seeds'] == [0, 1]
+    assert card['trained_on']['images'] == 21 and card['val']['images'] == 3 and len(made.probes) == 3
+    assert card['temperature'] == dict(value=None, fitted=None, gain=None, interval=None, images=3)  # too few to fit
+    assert card['detector']['class_agnostic'] and card['detector']['threshold']['animals'] == 3
+    for name in ('detector/model.pth', 'classifier/seed1/model.pth'):
+        source = chain_work / 'models' / (f'classify/{ROW}-seed1' if 'seed' in name else
+                                          'detect/faster-rcnn_efficientnet-lite0_fpn_160px') / 'model.pth'
+        assert (made.folder / name).samefile(source) or (made.folder / name).read_bytes() == source.read_bytes()
+        assert len(card['files'][name]) == 64
+    assert made.groups == [] and set(made.unsure_below(0.9)) == {'class'}  # one super-class says nothing

@@ -16,6 +16,8 @@ Sample = dict[str, Any]
 def batches(samples: Sequence[Sample], most: int, divisor: int = 1) -> Iterator[list[int]]:
     """Positions of samples whose inputs have one shape once they are padded.
 
+    Batches have 1, 2, 4, ... samples: oneDNN and cudnn keep what they prepared for every shape that they met.
+
     Args:
         samples: with ``inputs`` (C, H, W).
         most: to a batch.
@@ -26,7 +28,10 @@ def batches(samples: Sequence[Sample], most: int, divisor: int = 1) -> Iterator[
         height, width = sample['inputs'].shape[-2:]
         groups.setdefault((-(-height // divisor), -(-width // divisor)), []).append(number)
     for group in groups.values():
-        yield from (group[start:start + most] for start in range(0, len(group), most))
+        while group:
+            size = min(most, 1 << len(group).bit_length() - 1)
+            yield group[:size]
+            group = group[size:]
 
 
 def test(network: nn.Module, samples: Sequence[Sample], most: int) -> list[Any]:
