@@ -22,3 +22,12 @@ def test_a_recorded_config_of_the_folder_one_is_in(tmp_path):
     again = Config.fromstring(text, '.py')
     assert again.custom_hooks == [hook] and again.ann_file == ann_file and again.data_root == '.'
     assert text.count('FGIC_DATA_ROOT') == 2
+
+
+def test_what_keeps_the_stream_of_quiet_can_write_to_it_later():
+    """A logger that mmpretrain makes in a first training is used in a second one of the process."""
+    import sys
+    with training.quiet():
+        print('nobody sees this')
+        kept = sys.stdout
+    assert kept is not sys.stdout and kept.write('nor this') == 8

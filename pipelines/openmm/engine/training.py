@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from pipelines.core import machine
 from pipelines.core.errors import InputError
@@ -183,8 +183,14 @@ def leave() -> None:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """The libraries print pages; all but pycocotools' words is in the log file too. Progress bars are on stderr."""
-    with open(os.devnull, 'w') as nowhere, contextlib.redirect_stdout(nowhere):
+    with contextlib.redirect_stdout(_nowhere()):
         yield
+
+
+@functools.cache
+def _nowhere() -> IO[str]:
+    """Never closed: a logger that the libraries make meanwhile keeps it for good."""
+    return open(os.devnull, 'w')
 
 
 def run(cfg: Config) -> None:
