@@ -72,7 +72,7 @@ RUN_OPTIONS := $(if $(SCHEDULER),--scheduler $(SCHEDULER)) $(addprefix --jobs ,$
 
 # Which of them the goals need: all are checked against the data before the first training.
 LINT := $(call recipe,detect,$(DETECT)) \
-        $(if $(filter synth gate classify ablations explain robust audit-leaks report all,$(MAKECMDGOALS)),$(call recipe,synth,$(SYNTH))) \
+        $(if $(filter synth gate classify ablations explain robust audit-leaks report all,$(MAKECMDGOALS)),$(foreach config,$(SYNTH),$(call recipe,synth,$(config)))) \
         $(if $(filter gate classify ablations explain robust audit-leaks audit report all,$(MAKECMDGOALS)),$(foreach row,$(ROW_RECIPES),$(call recipe,classify,$(row))))
 
 .PHONY: help setup doctor demo test variables names convert check detect crop synth gate classify explain robust audit-leaks audit report predict serve export setup-export all lock docs clean plan profile bench-data bench-train bench-gpu faults ablations
@@ -165,9 +165,13 @@ crop: $(if $(filter gt,$(BOXES)),check,detect)  ## box crops and square crops
 		$(if $(BOXES),--boxes $(BOXES)) $(DATA_OPTIONS) \
 		$(if $(filter gt,$(BOXES)),,$$(test ! -e $(D)/detect/detections.json || echo --detections $(D)/detect/detections.json))
 
-synth: crop  ## train BigGAN-deep on the square crops of train, draw images
-	@$(PY) -m pipelines.synth --crops $(D)/crop --out $(D)/synth/$(call name,$(SYNTH)) --config $(SYNTH) $(GPU_OPTION) --if-crops \
+define DRAW
+	@$(PY) -m pipelines.synth --crops $(D)/crop --out $(D)/synth/$(call name,$(1)) --config $(1) $(GPU_OPTION) --if-crops \
 		$(if $(IMAGES_PER_CLASS),--images-per-class $(IMAGES_PER_CLASS)) $(if $(INCEPTION),--inception "$$FGIC_INCEPTION")
+
+endef
+synth: crop  ## draw images by each generator of SYNTH, trained on the square crops of train where it is
+	$(foreach config,$(SYNTH),$(call DRAW,$(config)))
 
 gate: synth  ## do synthetic images help? use, harmful, undecided, collapsed or copying (FOLDS=5 sees more; FIGURES_ONLY=1)
 	@$(PY) -m pipelines.gate --data $(D) --out $(D)/gate --recipe $(call recipe,classify,$(firstword $(subst @, ,$(firstword $(ROWS))))) \

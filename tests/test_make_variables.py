@@ -61,6 +61,8 @@ def test_wrong_values_are_named(capsys, values, words):
     ('rows', 'resnet50@round', 'expected a kind of crop'), ('rows', 'resnet5@box', 'did you mean resnet50'),
     ('rows', 'resnet50 resnet50@full', 'ROWS: expected each once, found resnet50@full twice'),
     ('detect', 'nope', 'expected a config in mm_configs/detect'), ('synth', '', 'SYNTH: expected a value'),
+    ('synth', 'recombination recombination', 'SYNTH: expected each once, found recombination twice'),
+    ('synth', 'recombination nope', 'expected a config in mm_configs/synth'),
     ('crop_size', 'abc', 'CROP_SIZE: expected a whole number from 8 to 4096, found abc'),
     ('boxes', 'train=dt', 'expected gt, det, or pairs'), ('test', 'maybe', 'TEST: expected yes or no, or nothing'),
     ('strict', 'no', 'STRICT: expected 1, or nothing, found no'), ('jobs', '0', 'JOBS: expected a whole'),
@@ -77,7 +79,8 @@ def test_what_a_late_stage_would_refuse_is_refused_before_the_first(name, value,
 
 
 @pytest.mark.parametrize('words', [
-    ['SEEDS=7 0', 'ROWS=resnet50@square-m30-gt+biggan-deep_256px-x50 resnet50', 'BOXES=test=gt', 'TEST=no', 'STRICT=1'],
+    ['SEEDS=7 0', 'ROWS=resnet50@square-m30-gt+biggan-deep_256px-x50 resnet50', 'BOXES=test=gt', 'TEST=no', 'STRICT=1',
+     'SYNTH=recombination biggan-deep_64px'],
     ['JOBS=2', 'GPUS=0', 'MAX_BAD=0.02', 'BOXES=', 'AGAIN=0', "BOXES_FROM=Bob's \"boxes\" of 1 day", 'WORK=x']])
 def test_right_values_pass(words, tmp_path):
     (tmp_path / 'Bob\'s "boxes" of 1 day').mkdir()

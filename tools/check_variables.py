@@ -25,7 +25,7 @@ _ASKED = ('given', 'known', 'dataset', 'raw', 'layout', 'super', 'box_frame', 's
 _SHELL = set('\'"`$\\*?[]{}()<>|&;!#~\n\t')
 _WHOLE = ('raw', 'weights', 'boxes_from', 'inception', 'python', 'unlabelled', 'imagenet_ids',
           'against')  # reach commands in quotes
-_LISTS = ('SEEDS', 'ROWS')
+_LISTS = ('SEEDS', 'ROWS', 'SYNTH')
 _PATHS = ('WORK', 'DATASET', 'ROWS', 'ROW', 'DETECT', 'SYNTH')
 _NEEDED = ('work', 'seeds', 'rows', 'detect', 'synth', 'crop_size', 'gpus')  # make has values for them
 _ONE_OF = dict(strict=('1',), figures_only=('1',), subset=('1',), again=('1', '0'), test=('yes', 'no'),
@@ -110,8 +110,12 @@ def check_values(values: dict[str, str], given: Collection[str]) -> None:
     if values['boxes']:
         kinds.parse_boxes(values['boxes'])
     for stage in ('detect', 'synth'):
-        if values[stage]:
-            rows.recipe(values[stage], stage)
+        for recipe in values[stage].split():
+            rows.recipe(recipe, stage)
+    generators = [rows.recipe(recipe, 'synth').stem for recipe in values['synth'].split()]
+    if twice := sorted({name for name in generators if generators.count(name) > 1}):
+        raise InputError('SYNTH', expected='each once', found=' '.join(twice) + ' twice',
+                         remedy='rename a config, or leave the repeated one out')
     if values['row']:
         rows.Row.parse(values['row'])
     names_of_rows = [rows.Row.parse(row).name for row in values['rows'].split()]

@@ -10,10 +10,11 @@ import pytest
 from pipelines.core import machine
 from pipelines.core.errors import InputError
 from pipelines.core.rows import CONFIGS
-from tests.planning.made import DATA, DATA_RATES, known, schedule, work
+from tests.planning.made import DATA, DATA_RATES, PRINTED, known, schedule, work
 from tools import plan as command
 from tools.planning import commands, estimate, fits, words
 from tools.planning.measured import Need, Rates, _is_busy, seconds
+from tools.planning.work import Work
 
 
 @pytest.fixture(autouse=True)
@@ -187,3 +188,20 @@ def test_the_table_in_words(tmp_path):
         rows['detect train'].split(' ' * 4))
     assert 'PROBLEM: make would stop at detect: x' in text and 'a seed  1 h 02 min' in text
     assert 'The CPUs were busy' in text and '2 at a time' in text
+
+
+def test_several_generators_have_lines_of_their_own(tmp_path):
+    asked = work(tmp_path)
+    text = PRINTED.format(d=tmp_path, gpus=1, jobs=2)
+    drawn = text[text.index('.venv/bin/python -m pipelines.synth'):text.index('.venv/bin/python -m pipelines.classify')]
+    found = commands.parse(drawn.replace('biggan-deep_256px', 'recombination') + text)
+    two = Work(found, asked.data, frozenset({'synth'}), 0)
+    assert list(two.generators) == ['synth', 'synth biggan-deep_256px']
+    assert [need.config.stem for need in two.needs() if need.stage == 'synth'] == ['biggan-deep_256px']
+    lines = [line for line in estimate.plan(two, DATA_RATES, everything(two)) if line.stage.startswith('synth')]
+    assert [(line.stage, line.name.split()[0], line.done) for line in lines] == [
+        ('synth', 'images', True), ('synth biggan-deep_256px', 'train', False),
+        ('synth biggan-deep_256px', 'images', False)]
+    alone = [line for line in estimate.plan(asked, DATA_RATES, everything(asked)) if line.stage == 'synth']
+    assert [line.seconds for line in lines[1:]] == [line.seconds for line in alone] and lines[1].seconds > 0
+    assert not two.without(row=two.rows[-1]).generators

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipelines.core.errors import InputError
 from pipelines.core.rows import Row, recipe
+from pipelines.openmm.engine import config_files
 
 STAGES = {'data_converters.toy': 'toy', 'data_converters.convert': 'convert', 'pipelines.detect': 'detect',
           'pipelines.crop': 'crop', 'pipelines.synth': 'synth', 'pipelines.classify': 'classify',
@@ -48,7 +49,8 @@ class Command:
 
 
 def parse(text: str) -> dict[str, Command]:
-    """By stage, the commands in what ``make -n`` prints, as a shell would split them.
+    """By stage, the commands in what ``make -n`` prints, as a shell would split them; of a second generator, by stage
+    and recipe.
 
     Raises:
         InputError: there is none.
@@ -60,7 +62,8 @@ def parse(text: str) -> dict[str, Command]:
             words = line.strip()[match.end():]
             split = subprocess.run(['sh', '-c', f'printf "%s\\0" {words}'], check=True, capture_output=True)
             parts = tuple(split.stdout.decode().split('\0')[:-1])
-            found[STAGES[match[1]]] = Command(STAGES[match[1]], parts)
+            command = Command(STAGES[match[1]], parts)  # synth may be there for several recipes
+            found[command.stage if command.stage not in found else f'{command.stage} {config(command).stem}'] = command
     if not found:
         raise InputError('standard input', expected='what make -n report prints', found=repr(text[:80]),
                          remedy='make plan DATASET=... calls this; or: make -n report ... | python -m tools.plan ...')
@@ -74,6 +77,11 @@ def rows(command: Command) -> list[Row]:
 
 def seeds(command: Command) -> list[int]:
     return [int(word) for word in command.all('--seeds')] or [0, 1, 2]
+
+
+def trains(command: Command) -> bool:
+    """Whether a stage's recipe has a network; recombination has none."""
+    return 'model' in config_files.read(config(command))
 
 
 def config(command: Command) -> Path:

@@ -10,6 +10,7 @@ from pipelines.core import machine, sample_figures
 from pipelines.core.kinds import Kind
 from tools.planning import commands as asked_for
 from tools.planning import measured
+from tools.planning.commands import Command
 from tools.planning.measured import Need, Rates
 from tools.planning.schedule import Schedule
 from tools.planning.work import Work
@@ -110,8 +111,8 @@ def plan(work: Work, data_rates: Mapping[str, Any], known: Mapping[Need, Known])
             'crop', seconds=work.data.total * measured.seconds(data_rates['crop'], data_rates) / machine.cpus(),
             disk_mb=sum(sizes[Kind.parse(kind).shape] for kind in cut) * work.data.total / 1e6,
             images=work.data.total * len(cut), done='crop' in work.done))
-    if 'synth' in work.commands and work.crops:
-        lines += _synth(work, data_rates, known)
+    for name, command in work.generators.items() if work.crops else ():
+        lines += _synth(work, name, command, data_rates, known)
     if 'classify' in work.commands:
         lines += _classify(work, known)
     return [Line(line.stage, line.name, done=True) if line.done else line for line in lines]
@@ -139,18 +140,25 @@ def _detect(work: Work, known: Mapping[Need, Known]) -> list[Line]:
                  done='detect' in work.done)]
 
 
-def _synth(work: Work, data_rates: Mapping[str, Any], known: Mapping[Need, Known]) -> list[Line]:
-    if {'synth: train', 'synth'} <= work.done:
-        return [Line('synth', 'train', done=True), Line('synth', 'images', done=True)]
-    here = known[work.need('synth', asked_for.config(work.commands['synth']), 'square')]
+def _synth(work: Work, name: str, command: Command, data_rates: Mapping[str, Any], known: Mapping[Need, Known]
+           ) -> list[Line]:
+    """Args:
+        name: of the command among the work's.
+    """
+    if not asked_for.trains(command):
+        return [Line(name, 'images (not measured, as nothing is trained)', done=name in work.done,
+                     images=work.synthetic())]
+    if {f'{name}: train', name} <= work.done:
+        return [Line(name, 'train', done=True), Line(name, 'images', done=True)]
+    here = known[work.need('synth', asked_for.config(command), 'square')]
     processes, train, count = work.processes('synth'), work.data.images['train'], work.synthetic()
     steps = 2 * sample_figures.SEEDS * max(JUDGE_LEAST, JUDGE_EPOCHS * train // JUDGE_BATCH)
     read = (train + work.data.images['val'] + count) * measured.seconds(data_rates['crop'], data_rates) / machine.cpus()
     drawn = (here.rates.imports + (here.rates.standing + count / processes) * here.rates.sample
              + steps * here.rates.judge + read)
-    return [_trained(work, 'synth', here, train, processes, 'synth: train' in work.done),
-            Line('synth', 'images', drawn, images=count, disk_mb=count * data_rates['synthetic_bytes'] / 1e6,
-                 done='synth' in work.done)]
+    return [_trained(work, name, here, train, processes, f'{name}: train' in work.done),
+            Line(name, 'images', drawn, images=count, disk_mb=count * data_rates['synthetic_bytes'] / 1e6,
+                 done=name in work.done)]
 
 
 def _classify(work: Work, known: Mapping[Need, Known]) -> list[Line]:

@@ -24,21 +24,21 @@ def up_to_date(commands: Mapping[str, Command]) -> tuple[frozenset[str], list[st
     """
     done: set[str] = set()
     remarks: list[str] = []
-    for stage in _CHAIN:
-        if stage not in commands:
-            continue
-        finished, words = _ask(commands[stage])
+    chain = {name: command for name, command in commands.items() if command.stage in _CHAIN}
+    for name, command in chain.items():
+        finished, words = _ask(command, name)
         done |= finished
-        remarks += [f'make would stop at {stage}: {words}'] if words else []
-        if stage not in finished and stage != 'synth':
+        remarks += [f'make would stop at {name}: {words}'] if words else []
+        if name not in finished and command.stage != 'synth':
             return frozenset(done), remarks
     if 'classify' in commands:
-        done |= _runs(commands['classify'], with_synthetic='synth' in done)
+        drawn = [name in done for name, command in chain.items() if command.stage == 'synth']
+        done |= _runs(commands['classify'], with_synthetic=bool(drawn) and all(drawn))
     return frozenset(done), remarks
 
 
-def _ask(command: Command) -> tuple[set[str], str]:
-    """What of a stage is done, and what it complains of."""
+def _ask(command: Command, name: str) -> tuple[set[str], str]:
+    """What of a stage is done, by the name of its command, and what it complains of."""
     main = importlib.import_module(STAGES[command.stage].module).main
     errors = io.StringIO()
     try:
@@ -46,10 +46,10 @@ def _ask(command: Command) -> tuple[set[str], str]:
             status = main(list(command.words))
     except manifest.OutdatedError as outdated:
         trained = STAGES[command.stage].trains and outdated.out.parts[-3] != 'models'
-        return ({f'{command.stage}: train'} if trained else set()), ''
+        return ({f'{name}: train'} if trained else set()), ''
     if status:
         return set(), errors.getvalue().strip().removeprefix('error: ')
-    return {command.stage, f'{command.stage}: train'}, ''
+    return {name, f'{name}: train'}, ''
 
 
 def _runs(command: Command, *, with_synthetic: bool) -> set[str]:

@@ -82,8 +82,9 @@ class Work:
         found = []
         if self.trains_detector and not {'detect: train', 'detect'} <= self.done:
             found.append(self.need('detect', asked_for.config(self.commands['detect']), 'full'))
-        if 'synth' in self.commands and self.crops and not {'synth: train', 'synth'} <= self.done:
-            found.append(self.need('synth', asked_for.config(self.commands['synth']), 'square'))
+        for name, command in self.generators.items():
+            if self.crops and not {f'{name}: train', name} <= self.done and asked_for.trains(command):
+                found.append(self.need('synth', asked_for.config(command), 'square'))
         for row in self.rows:
             if any(f'{row.name}-seed{seed}' not in self.done for seed in asked_for.seeds(self.commands['classify'])):
                 found.append(self.row_need(row))
@@ -92,8 +93,13 @@ class Work:
     def row_need(self, row: Row) -> Need:
         return self.need('classify', row.config, Kind.parse(row.images.kind).shape)
 
+    @property
+    def generators(self) -> dict[str, Command]:
+        """Those of `commands` that draw synthetic images."""
+        return {name: command for name, command in self.commands.items() if command.stage == 'synth'}
+
     def synthetic(self) -> int:
-        """Images that synth draws: as many per class as train has on average, unless make was told."""
+        """Images that a generator draws: as many per class as train has on average, unless make was told."""
         train, classes = self.data.images['train'], self.data.classes
         return classes * (int(self.commands['synth'].one('--images-per-class', '0')) or math.ceil(train / classes))
 
@@ -107,5 +113,5 @@ class Work:
             command = command.replaced('--seeds', [word for word in command.all('--seeds') if word != str(seed)])
         commands['classify'] = command
         if not any('+' in text for text in kept):
-            commands.pop('synth', None)
+            commands = {name: command for name, command in commands.items() if command.stage != 'synth'}
         return Work(commands, self.data, self.done, self.gpus)
