@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -19,6 +20,7 @@ from pipelines.core.errors import InputError
 from pipelines.crop import crop, parse_boxes
 from pipelines.openmm.synth.drawing import Drawing, image_seed, write_images
 from pipelines.openmm.synth.recipes import Recipe
+from pipelines.openmm.synth.recombination import Recombination, _ends
 
 ROOT = Path(__file__).resolve().parents[2]
 LEAF = ROOT / 'mm_configs/synth/recombination.py'
@@ -67,6 +69,20 @@ def test_parents_are_two_train_images_and_an_animal_of_the_class(recipe: Recipe)
     assert len({row['parents'][1] for row in made}) > 12
     others = {train[row['parents'][1]]['gt_label'] != row['gt_label'] for row in made}
     assert others == {True, False}  # the scene says nothing of the class
+
+
+@pytest.mark.parametrize(('ends', 'flip', 'corner'), [
+    ((True, False, False, False), 0, (0, None)), ((True, False, False, False), 1, ('end', None)),
+    ((False, True, False, False), 0, (None, 0)), ((False, False, True, True), 0, ('end', 'end')),
+    ((False, False, True, True), 1, (0, 'end'))])
+def test_an_animal_that_its_photograph_cuts_off_lies_at_that_edge(recipe: Recipe, ends, flip, corner):
+    generator = Recombination(recipe, flip=flip)
+    generator.sources = {key: replace(source, ends=ends) for key, source in generator.sources.items()}
+    for seed in range(20):
+        plan = generator.plan(0, seed)
+        for place, extent, wanted in zip(plan.corner, plan.extent, corner):
+            assert wanted is None or place == (plan.size - extent if wanted == 'end' else 0)
+    assert _ends((2, 20, 150, 99.5), 200, 100) == (True, False, False, True)
 
 
 def test_an_image_is_a_function_of_class_and_seed(recipe: Recipe, drawn: Path, tmp_path: Path):

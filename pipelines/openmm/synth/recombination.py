@@ -20,6 +20,7 @@ _SCRATCH = '.recombination'
 _SURE = 0.5  # score from which a detected box is an animal that a scene must not keep
 _CROWDED = 0.6  # of a picture under animals' boxes: above, it is no scene while there are others
 _PLACES, _COARSE = 16, 32  # places of a scene that are compared; pixels a side to do so
+_EDGE = 0.01  # of a photograph's side: an animal's box that comes so near is ended by the photograph
 _SHARD = 32  # images to take apart
 
 
@@ -35,6 +36,7 @@ class Source:
         side: of its square crop, in pixels of the photograph.
         size: of its square crop, in pixels of the crop's file.
         crowded: share of the photograph under `others`.
+        ends: whether the photograph ends the animal: left, top, right, bottom.
     """
     id: int
     label: int
@@ -44,6 +46,7 @@ class Source:
     side: int
     size: int
     crowded: float
+    ends: tuple[bool, bool, bool, bool]
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,8 @@ class Recombination(Generator):
             found[row['image_id']] = Source(
                 row['image_id'], row['gt_label'], crops / photograph['img_path'], tuple(row['box']), others,
                 row['crop'][2] - row['crop'][0], max(images.size(crops / row['img_path'])),
-                sum((x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in others) / np.prod(photograph['crop'][2:]))
+                sum((x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in others) / np.prod(photograph['crop'][2:]),
+                _ends(row['box'], *photograph['crop'][2:]))
         missing = [name for label, name in enumerate(self.recipe.classes)
                    if not any(source.label == label for source in found.values())]
         if missing or len(found) < 2:
@@ -157,9 +161,12 @@ class Recombination(Generator):
         sides = np.array([animal.box[2] - animal.box[0], animal.box[3] - animal.box[1]])
         extent = np.maximum((sides / sides.max() * rng.uniform(self.longer[0], self.longer[1]) * size).round(), 1)
         middle = size / 2 + rng.uniform(-self.shift, self.shift, 2) * size
-        corner = np.clip((middle - extent / 2).round(), 0, size - extent)
-        return Plan(animal, scene, size, (int(corner[0]), int(corner[1])), (int(extent[0]), int(extent[1])),
-                    bool(rng.random() < self.flip))
+        corner, flip = np.clip((middle - extent / 2).round(), 0, size - extent), bool(rng.random() < self.flip)
+        left, top, right, bottom = animal.ends
+        for axis, (first, last) in enumerate(((right, left) if flip else (left, right), (top, bottom))):
+            if first or last:  # or it would end in a straight line amid the scene
+                corner[axis] = size - extent[axis] if last else 0
+        return Plan(animal, scene, size, (int(corner[0]), int(corner[1])), (int(extent[0]), int(extent[1])), flip)
 
     def lineage(self, label: int, seed: int) -> dict[str, Any]:
         """Parents, the animal's first; the animal's box, and the image as its own crop."""
@@ -182,6 +189,12 @@ class Recombination(Generator):
         cv2.setNumThreads(1)  # the processes are the parallel part
         for label, seed in zip(labels, seeds):
             yield compose(self.plan(label, seed), seed, folder / _SCRATCH)
+
+
+def _ends(box: Sequence[float], width: int, height: int) -> tuple[bool, bool, bool, bool]:
+    """Which edges of a photograph a box comes to: left, top, right, bottom."""
+    x1, y1, x2, y2 = box
+    return x1 <= _EDGE * width, y1 <= _EDGE * height, x2 >= (1 - _EDGE) * width, y2 >= (1 - _EDGE) * height
 
 
 def _all_boxes(files: dict[str, Path]) -> dict[int, list[tuple[float, ...]]]:
