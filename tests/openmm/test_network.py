@@ -9,10 +9,11 @@ import torch
 
 from pipelines.core import images
 from pipelines.openmm.engine import config as mm
-from pipelines.openmm.engine import network, speed, training
+from pipelines.openmm.engine import config_files, network, speed, training
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'mm_configs'
-LEAVES = sorted(path for stage in ('classify', 'detect') for path in (CONFIGS / stage).glob('*.py'))
+LEAVES = sorted(path for stage in ('classify', 'detect') for path in (CONFIGS / stage).glob('*.py')
+                if not config_files.is_pretraining(path))  # which answer nothing
 GANS = sorted((CONFIGS / 'synth').glob('biggan*.py'))
 
 

@@ -11,6 +11,7 @@ from pipelines.core.errors import InputError
 from pipelines.openmm.classify import (  # noqa: F401  (they register themselves)
     adversarial,
     box_cutmix,
+    decoupled,
     densenet,
     distilled,
     frozen,
@@ -20,6 +21,7 @@ from pipelines.openmm.classify import (  # noqa: F401  (they register themselves
     mixing,
     noisy,
     pruned,
+    simclr,
 )
 
 if TYPE_CHECKING:
