@@ -79,8 +79,8 @@ def test_a_cluster_makes_the_same_table_and_a_killed_worker_costs_its_run_since_
     client = _start('-m', 'pipelines.classify', *_arguments(work, tmp_path / 'there', '--scheduler', address),
                     stderr=subprocess.DEVNULL)
     folder = tmp_path / 'there/models/classify'
-    _until(lambda: list(folder.glob('.*.staging/logs/epoch_*.pth')), client)
-    run = next(folder.glob('.*.staging/logs/epoch_*.pth')).parents[1]
+    _until(lambda: list(folder.glob('.*.staging/logs/last_checkpoint')), client)
+    run = next(folder.glob('.*.staging/logs/last_checkpoint')).parents[1]
     holder = next(worker for worker in workers for child in _trainings(worker) if any(
         str(run) in file.path for file in child.open_files()))
     trainings = _trainings(holder)
