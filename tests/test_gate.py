@@ -1,8 +1,10 @@
 """The gate on planted generators: real files, figures of synth; what trains is marked mm."""
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipelines import classify, gate
@@ -13,6 +15,8 @@ from pipelines.crop import crop, parse_boxes
 from tests import fake_work
 
 RECIPE = recipe('resnet18_64px', 'classify')
+TINY = ['train_cfg.max_epochs=1', 'train_cfg.val_interval=1', 'param_scheduler.T_max=1',
+        'model.backbone.base_channels=8', 'model.backbone.stem_channels=8', 'model.head.in_channels=64']
 SIGNS = {'sound': dict(collapse=[], copying=[]), 'blurred': dict(collapse=['sharpness is 0.46'], copying=[]),
          'copied': dict(collapse=[], copying=['98 % lie nearer to a train image'])}
 
@@ -88,3 +92,32 @@ def test_a_profile_s_rows_follow_the_gate(work, capsys):
     said = capsys.readouterr().out
     assert 'in place of resnet18_64px@square+sound: the gate lets in square+sound_kept' in said
     assert 'without resnet18_64px@square+blurred: the gate says collapsed of blurred' in said
+
+
+@pytest.mark.mm
+def test_a_real_gate_trains_to_the_last_epoch_and_never_reads_a_test_image(work, monkeypatch):
+    monkeypatch.setattr(gate, 'PROBABILITIES', (30,))  # half of the trainings
+
+    def judged(root: Path) -> dict:
+        return gate.judge(root, root / 'gate', recipe=RECIPE, seeds=3, jobs=1, options=TINY, generators=['sound'])
+
+    content = judged(work)
+    one = content['generators'][0]
+    assert (one['folds'], one['held_out'], [gain['percent'] for gain in one['gains']]) == (1, 3, [30])
+    assert one['verdict'] == 'undecided' and 'With 3 held-out images and 3 seeds' in one['power']
+    models = Path('models/gate/val/models/classify')
+    runs = sorted(path.name for path in (work / models).glob('[!.]*-seed*'))
+    assert len(runs) == 6 and runs[0] == 'resnet18_64px@square+sound_kept-p30-seed0'
+    assert json_files.read(work / models / runs[0] / 'val.json')['best_epoch'] is None  # the last
+    assert not (work / 'test_reads.json').exists()
+
+    shutil.copytree(work, other := work.parent / 'other', symlinks=True)
+    for row in lineage.read_list(other / 'crop/square_test.json')[1]:
+        (other / 'crop' / row['img_path']).write_bytes(images.encode_jpeg(np.zeros((64, 64, 3), np.uint8), 90))
+    (other / 'crop/manifest.json').unlink()  # it would say that they were changed
+    shutil.rmtree(other / 'gate')
+    shutil.rmtree(other / models / runs[0])
+    judged(other)
+    assert (other / 'gate/gate.json').read_bytes() == (work / 'gate/gate.json').read_bytes()
+    same = [fingerprint.sha256(root / models / runs[0] / 'model.pth') for root in (work, other)]
+    assert same[0] == same[1]
