@@ -196,8 +196,8 @@ def available(table_rows: list[rows.Row], data: Path) -> list[rows.Row]:
             print(f'[classify] without {row.name}: {f"there is no {missing[0]}" if missing else why}')
         elif (known := replace(row, images=images)) not in kept:
             kept.append(known)
-            if known != row:
-                print(f'[classify] {known.name} in place of {row.name}: {why}')
+            if why:
+                print(f'[classify] {known.name}{f" in place of {row.name}" * (known != row)}: {why}')
     if not kept:
         raise InputError(data / 'crop', expected='images for one row at least', found='none',
                          remedy='run make crop first')
@@ -214,7 +214,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--rows', nargs='+', required=True, metavar='RECIPE@IMAGES',
                         help='a row each; the first is compared with')
     parser.add_argument('--skip-missing', action='store_true',
-                        help='leave rows out whose images are not there, or which the gate does not let in')
+                        help='leave rows out whose images are not there, or which a gate kept out')
     parser.add_argument('--seeds', type=a_seed, nargs='+', default=[0, 1, 2], help='(default: 0 1 2)')
     parser.add_argument('--test', choices=('yes', 'no'), default='yes',
                         help='no: keep the test split shut and compare on val, until the end (default: yes)')

@@ -80,8 +80,8 @@ def test_what_is_not_there_is_named(work, tmp_path):
 
 def test_a_profile_s_rows_follow_the_gate(work, capsys):
     table_rows = [Row.parse(f'resnet18_64px@{images}') for images in ('square', 'square+sound', 'square+blurred')]
-    assert classify.available(table_rows, work) == table_rows[:1]
-    assert 'without resnet18_64px@square+sound: no gate has judged sound (make gate)' in capsys.readouterr().out
+    assert classify.available(table_rows, work) == table_rows
+    assert 'resnet18_64px@square+sound: no gate has judged sound (make gate)' in capsys.readouterr().out
     content = gate.judge(work, work / 'gate', recipe=RECIPE, train=False)
     gate.keep(work, 'sound', 1)
     used = [dict(one, verdict='use', images='square+sound_kept') if one['name'] == 'sound' else one

@@ -21,7 +21,8 @@ def judged(work: Path) -> dict[str, Any] | None:
 
 
 def admitted(images: Images, content: Mapping[str, Any] | None) -> tuple[Images | None, str]:
-    """What a profile's row with synthetic images becomes: what the gate lets in of their generator, or nothing.
+    """What a profile's row with synthetic images becomes: what the gate lets in of their generator, or nothing. Images
+    that no gate has judged stay.
 
     Args:
         images: that the row sees.
@@ -31,11 +32,10 @@ def admitted(images: Images, content: Mapping[str, Any] | None) -> tuple[Images 
     """
     if not images.generator:
         return images, ''
-    if content is None:
-        return None, f'no gate has judged {images.generator} (make gate)'
-    one = next((one for one in content['generators'] if images.generator in (one['name'], one['name'] + KEPT)), None)
-    if one is None:
-        return None, f'the gate has not judged {images.generator} (make gate)'
+    one = next((one for one in (content or {}).get('generators', ())
+                if images.generator in (one['name'], one['name'] + KEPT)), None)
+    if content is None or one is None:  # the table itself asks what they give
+        return images, f'no gate has judged {images.generator} (make gate)'
     if one['verdict'] != USE or content['kind'] != images.kind:
         return None, f'the gate says {one["verdict"]} of {one["name"]} on {content["kind"]} crops: {one["why"]}'
     return replace(Images.parse(one['images']), imbalance=images.imbalance), f'the gate lets in {one["images"]}'
