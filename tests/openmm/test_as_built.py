@@ -50,9 +50,12 @@ def check(load):
 
 
 def test_the_shipped_configs_read_what_the_lists_say(check):
-    everything = dict(train=as_built.Split(21, 0), val=as_built.Split(3, 0), test=as_built.Split(12, 0))
-    assert check(SQUARE) == check(DETECT) == everything
-    assert check(SYNTH) == dict(train=as_built.Split(21, 0))
+    def everything(*counts):
+        return {split: as_built.Split(images, 0, labels) for split, images, labels in zip(
+            ('train', 'val', 'test'), (21, 3, 12), counts)}
+    assert check(SQUARE) == everything((7, 7, 7), (1, 1, 1), (4, 4, 4))
+    assert check(DETECT) == everything((24,), (3,), (15,))  # some images show two dogs
+    assert check(SYNTH) == dict(train=as_built.Split(21, 0, (7, 7, 7)))
 
 
 def test_synthetic_images_are_counted(work, tmp_path):
@@ -69,7 +72,7 @@ def test_synthetic_images_are_counted(work, tmp_path):
     lists = {split: images.lists([split]) for split in coco.SPLITS}
     for config, count in ((CONFIGS / SQUARE, 10), (path, 21)):  # the wrapper doubles the real ones
         cfg = mm.load(config, data_root=work, num_classes=3, images=images)
-        assert as_built.check(cfg, lists)['train'] == as_built.Split(21 + count, count)
+        assert as_built.check(cfg, lists)['train'] == as_built.Split(21 + count, count, (7, 7, 7))
 
 
 WRAPPED = f"train_dataloader = dict(dataset=dict(_delete_=True, type=%s, dataset={TRAIN}))"

@@ -52,7 +52,7 @@ class Split:
     Args:
         images: distinct ones, however often a wrapper repeats them.
         synthetic: how many of them are.
-        counts: of a classifier, how many of each class are real ones.
+        counts: by class, the labels of real ones; a detector's image has one for each of its boxes.
     """
     images: int
     synthetic: int
