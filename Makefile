@@ -35,7 +35,7 @@ export FGIC_WEIGHTS := $(WEIGHTS)
 export FGIC_AGAIN   := $(AGAIN)
 export FGIC_BOXES_FROM := $(BOXES_FROM)
 export FGIC_INCEPTION  := $(INCEPTION)
-export FGIC_IMAGES  := $(IMAGES)
+export FGIC_PICTURES := $(IMAGES)
 export FGIC_BUNDLE  := $(BUNDLE)
 export FGIC_DETECTOR := $(DETECTOR)
 export FGIC_OUT     := $(OUT)
@@ -208,7 +208,7 @@ CHAIN := $(if $(BUNDLE),--bundle "$$FGIC_BUNDLE",--work $(D) $(if $(ROW),--row '
          $(if $(filter command,$(origin SEEDS)),--seeds $(SEEDS)))
 
 predict: names setup  ## find and name the animals in IMAGES, by a row that was trained: ROW, else the best on val
-	@$(PY) -m pipelines.predict "$$FGIC_IMAGES" $(CHAIN) --gpus $(or $(filter-out 0,$(GPUS)),1) \
+	@$(PY) -m pipelines.predict "$$FGIC_PICTURES" $(CHAIN) --gpus $(or $(filter-out 0,$(GPUS)),1) \
 		$(if $(OUT),--out "$$FGIC_OUT") $(if $(CONF),--conf '$(CONF)') $(if $(TARGET),--target '$(TARGET)') \
 		$(if $(ALLOW),--allow "$$FGIC_ALLOW") $(if $(SCHEDULER),--scheduler '$(SCHEDULER)') $(foreach what,$(SAVE),--save-$(what))
 

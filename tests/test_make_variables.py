@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from data_converters.toy import toy
 from pipelines.core import manifest
 from pipelines.core.errors import InputError
+from pipelines.openmm.engine import config_files
 from tools import check_variables, clean
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -184,3 +186,9 @@ def test_both_run_before_set_up():
         done = subprocess.run([sys.executable, '-I', '-S', '-c', program], capture_output=True, text=True,
                               env={'PATH': os.defpath})
         assert done.returncode == 0 and 'usage' in done.stdout, done.stderr
+
+
+def test_make_exports_no_variable_that_a_config_reads():
+    """An empty one would be in the place of the config's default."""
+    exported = re.findall(r'^export (\w+)', (ROOT / 'Makefile').read_text(), re.MULTILINE)
+    assert len(exported) > 10 and not {*exported} & {*config_files.GIVEN}

@@ -27,6 +27,11 @@ def test_a_label_has_the_share_that_is_seen_of_its_animal(box, other, region, sh
     assert found.tolist() == pytest.approx([share] * 2)
 
 
+@pytest.fixture(autouse=True)
+def in_mmpretrain():
+    scope.enter('mmpretrain')  # a test of another library may have run before
+
+
 def test_images_and_labels_are_mixed_by_the_boxes_of_the_batch(monkeypatch):
     augment = BoxCutMix(alpha=1.0)
     monkeypatch.setattr(augment, 'cutmix_bbox_and_lam', lambda shape, lam: ((0, 8, 4, 8), 0.5))
