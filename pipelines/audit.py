@@ -45,6 +45,7 @@ from pipelines.core import (
     sources,
     suspects,
 )
+from pipelines.core.arguments import a_seed, whole
 from pipelines.core.errors import InputError, command
 from pipelines.core.workspace import Workspace
 
@@ -231,10 +232,11 @@ def main(argv: list[str] | None = None) -> None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--work', type=Path, required=True, help='WORK/DATASET, whose crop stage has run')
     parser.add_argument('--row', required=True, metavar='RECIPE@IMAGES', help='of the table: what judges')
-    parser.add_argument('--folds', type=int, default=5, help='(default: 5)')
-    parser.add_argument('--seeds', type=int, nargs='+', default=[0], help='of each fold, averaged (default: 0)')
+    parser.add_argument('--folds', type=whole(2), default=5, help='(default: 5)')
+    parser.add_argument('--seeds', type=a_seed, nargs='+', default=[0], help='of each fold, averaged (default: 0)')
     parser.add_argument('--unlabelled', type=Path, metavar='FOLDER', help='photographs to rank')
-    parser.add_argument('--jobs', type=int, help='trainings at the same time (default: one per GPU, else one per CPU)')
+    parser.add_argument('--jobs', type=whole(1),
+                        help='trainings at the same time (default: one per GPU, else one per CPU)')
     parser.add_argument('--scheduler', metavar='ADDRESS', help='train on a Dask cluster instead: tcp://host:8786')
     parser.add_argument('--cfg-options', nargs='*', default=[], metavar='KEY=VALUE', help='overrides of the config')
     args = parser.parse_args(argv)

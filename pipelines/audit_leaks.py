@@ -24,6 +24,7 @@ from typing import Any
 
 from pipelines.analysis import trained
 from pipelines.core import coco, json_files, manifest
+from pipelines.core.arguments import a_seed
 from pipelines.core.errors import InputError, command
 from pipelines.core.workspace import Workspace
 
@@ -154,7 +155,7 @@ def main(argv: list[str] | None = None) -> None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--work', type=Path, required=True, help='WORK/<dataset>: holds classify/, models/, ...')
     parser.add_argument('--rows', nargs='+', metavar='RECIPE@IMAGES', help='(default: all of the table)')
-    parser.add_argument('--seeds', type=int, nargs='+', help='(default: all of the table)')
+    parser.add_argument('--seeds', type=a_seed, nargs='+', help='(default: all of the table)')
     parser.add_argument('--imagenet-ids', type=Path, metavar='FILE', help='a list of images of ImageNet')
     parser.add_argument('--against', type=Path, metavar='FOLDER', help='images that a network was pretrained on')
     parser.add_argument('--out', type=Path, help='(default: WORK/<dataset>/audit-leaks)')

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines import runs, trainings
 from pipelines.core import admission, comparison, gate, gate_lists, json_files, lineage, manifest, rows, seconds
+from pipelines.core.arguments import whole
 from pipelines.core.errors import InputError, command
 from pipelines.core.workspace import Workspace
 from pipelines.openmm.engine import config_files
@@ -275,14 +276,15 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--recipe', required=True, help='of the classifiers: a name in mm_configs/classify, or a path')
     parser.add_argument('--generators', nargs='+', default=[], metavar='NAME', help='results of synth (default: all)')
     parser.add_argument('--kind', default='square', help='of crop (default: square)')
-    parser.add_argument('--seeds', type=int, default=SEEDS, metavar='N', help=f'of each setting (default: {SEEDS})')
-    parser.add_argument('--folds', type=int, default=1, metavar='K',
+    parser.add_argument('--seeds', type=whole(1), default=SEEDS, metavar='N', help=f'of each setting (default: {SEEDS})')
+    parser.add_argument('--folds', type=whole(1), default=1, metavar='K',
                         help='hold out each image of train and val once, where nothing was trained to draw the images: '
                              'K times the trainings, and a far smaller gain is seen (default: 1: val is held out)')
-    parser.add_argument('--top-k', type=int, metavar='K', help='keep images whose class is among the K best of a '
+    parser.add_argument('--top-k', type=whole(1), metavar='K', help='keep images whose class is among the K best of a '
                         'classifier of real images (default: a twentieth of the classes)')
     parser.add_argument('--figures-only', action='store_true', help='train nothing: say what collapsed, what copies')
-    parser.add_argument('--jobs', type=int, help='trainings at the same time (default: one per GPU, else one per CPU)')
+    parser.add_argument('--jobs', type=whole(1),
+                        help='trainings at the same time (default: one per GPU, else one per CPU)')
     parser.add_argument('--scheduler', metavar='ADDRESS', help='of a Dask cluster, whose workers train')
     parser.add_argument('--cfg-options', nargs='*', default=[], metavar='KEY=VALUE', help='overrides of the recipe')
     args = parser.parse_args(argv)

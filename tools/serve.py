@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.core import answers, bundle
+from pipelines.core.arguments import a_share, whole
 from pipelines.core.errors import InputError, command
 
 if TYPE_CHECKING:
@@ -41,12 +42,12 @@ def main(argv: list[str] | None = None) -> None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     bundle.add_arguments(parser)
     parser.add_argument('--host', default='127.0.0.1', help='address to listen at (default: 127.0.0.1)')
-    parser.add_argument('--port', type=int, default=8000, help='(default: 8000; 0: any that is free)')
+    parser.add_argument('--port', type=whole(0, 65535), default=8000, help='(default: 8000; 0: any that is free)')
     parser.add_argument('--name', nargs='*', default=[], metavar='NAME', help='other names that lead to this server')
     parser.add_argument('--conf', default='auto', help='least score of a detection (default: auto, the best on val)')
-    parser.add_argument('--target', type=float, default=0.95, help='share of answers that are to be right; 0: always '
+    parser.add_argument('--target', type=a_share, default=0.95, help='share of answers that are to be right; 0: always '
                         'answer (default: 0.95)')
-    parser.add_argument('--top', type=int, default=5, help='classes listed for an animal (default: 5)')
+    parser.add_argument('--top', type=whole(1), default=5, help='classes listed for an animal (default: 5)')
     parser.add_argument('--allow', type=Path, metavar='FILE', help='classes that can occur, one on a line')
     args = parser.parse_args(argv)
     chain = bundle.of(args)
