@@ -276,7 +276,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--recipe', required=True, help='of the classifiers: a name in mm_configs/classify, or a path')
     parser.add_argument('--generators', nargs='+', default=[], metavar='NAME', help='results of synth (default: all)')
     parser.add_argument('--kind', default='square', help='of crop (default: square)')
-    parser.add_argument('--seeds', type=whole(1), default=SEEDS, metavar='N', help=f'of each setting (default: {SEEDS})')
+    parser.add_argument('--seeds', type=whole(1), default=SEEDS, metavar='N',
+                        help=f'of each setting (default: {SEEDS})')
     parser.add_argument('--folds', type=whole(1), default=1, metavar='K',
                         help='hold out each image of train and val once, where nothing was trained to draw the images: '
                              'K times the trainings, and a far smaller gain is seen (default: 1: val is held out)')
