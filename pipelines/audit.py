@@ -232,7 +232,7 @@ def main(argv: list[str] | None = None) -> None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--work', type=Path, required=True, help='WORK/DATASET, whose crop stage has run')
     parser.add_argument('--row', required=True, metavar='RECIPE@IMAGES', help='of the table: what judges')
-    parser.add_argument('--folds', type=whole(2), default=5, help='(default: 5)')
+    parser.add_argument('--folds', type=whole(1), default=5, help='(default: 5)')
     parser.add_argument('--seeds', type=a_seed, nargs='+', default=[0], help='of each fold, averaged (default: 0)')
     parser.add_argument('--unlabelled', type=Path, metavar='FOLDER', help='photographs to rank')
     parser.add_argument('--jobs', type=whole(1),
