@@ -23,6 +23,11 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ['CUDA_VISIBLE_DEVICES'] = ''
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The test of several minutes first: several processes share the others beside it."""
+    items.sort(key=lambda item: item.name != 'test_every_fault_once')
+
+
 @pytest.fixture
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths of files whose bytes are read to be hashed, as a test goes on."""

@@ -12,6 +12,12 @@ pytestmark = pytest.mark.mm
 SMALL = dict(type='FlowUNet', output_scale=8, channels=[8, 16], blocks=[1, 1], attention=[4])
 
 
+@pytest.fixture(autouse=True)
+def in_mmagic():
+    from pipelines.openmm.compat import scope
+    scope.enter('mmagic')  # a test of another library may have run before
+
+
 def flow(**changes):
     from pipelines.openmm.synth.flow import RectifiedFlow
     torch.manual_seed(0)
