@@ -73,8 +73,8 @@ class Judge:
     @classmethod
     def of(cls, train: Files, val: Files, num_classes: int, *, steps: int | None = None, seed: int = 0,
            seeds: int = sample_figures.SEEDS) -> Judge:
-        """From files; ``steps`` None: ten times through train, at least 300."""
-        return cls(Pixels.read(train), Pixels.read(val), num_classes, steps or max(300, 10 * len(train) // 32), seed,
+        """From files; ``steps`` None: ten times through train, at least 100."""
+        return cls(Pixels.read(train), Pixels.read(val), num_classes, steps or max(100, 10 * len(train) // 32), seed,
                    seeds)
 
     def classifiers(self, data: Pixels, title: str, first: int = 0) -> list[small_classifier.Conv4]:
