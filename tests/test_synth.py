@@ -14,6 +14,7 @@ from pipelines.core.errors import InputError
 from pipelines.crop import crop, parse_boxes
 from pipelines.openmm.synth import drawing
 from pipelines.openmm.weights import loading as weights
+from tests import interrupted
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'mm_configs' / 'synth'
 LAPTOP = CONFIGS / 'biggan-deep_64px.py'
@@ -197,19 +198,7 @@ def test_an_interrupted_training_ends_in_the_same_weights(crops: Path, tmp_path:
         training.train(cfg, folder, seed=0)
         return weights.load(folder / 'model.pth')
 
-    whole = train(tmp_path / 'whole')
-    after_train_iter = grids.SampleGridHook.after_train_iter
-
-    def interrupt(self, runner, *args, **kwargs):
-        if runner.iter == 2:
-            raise KeyboardInterrupt
-        after_train_iter(self, runner, *args, **kwargs)
-
-    monkeypatch.setattr(grids.SampleGridHook, 'after_train_iter', interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        train(tmp_path / 'resumed')
-    monkeypatch.undo()
-    resumed = train(tmp_path / 'resumed')
+    whole, resumed = interrupted.twice(train, grids.SampleGridHook, tmp_path, monkeypatch)
     assert [name for name in whole if not torch.equal(whole[name], resumed[name])] == []
     steps = [json.loads(line)['step'] for line in (tmp_path / 'resumed' / 'metrics.jsonl').read_text().splitlines()]
     assert steps == [1, 2, 3, 4]

@@ -13,6 +13,7 @@ from pipelines.core.errors import InputError
 from pipelines.crop import crop, parse_boxes
 from pipelines.openmm.synth import drawing, recipes
 from pipelines.openmm.weights import loading as weights
+from tests import interrupted
 
 pytestmark = pytest.mark.mm
 LEAF = Path(__file__).resolve().parents[1] / 'mm_configs/synth/flow_64px.py'
@@ -65,19 +66,7 @@ def test_an_interrupted_training_ends_in_the_same_averaged_weights(crops: Path, 
         training.train(config.load(LEAF, data_root=crops, num_classes=3, options=TINY), folder, seed=0)
         return weights.load(folder / 'model.pth')
 
-    whole = train(tmp_path / 'whole')
-    after_train_iter = flow.FlowGridHook.after_train_iter
-
-    def interrupt(self, runner, *args, **kwargs):
-        if runner.iter == 2:
-            raise KeyboardInterrupt
-        after_train_iter(self, runner, *args, **kwargs)
-
-    monkeypatch.setattr(flow.FlowGridHook, 'after_train_iter', interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        train(tmp_path / 'resumed')
-    monkeypatch.undo()
-    resumed = train(tmp_path / 'resumed')
+    whole, resumed = interrupted.twice(train, flow.FlowGridHook, tmp_path, monkeypatch)
     assert [name for name in whole if not torch.equal(whole[name], resumed[name])] == []
     losses = [[json.loads(line) for line in (tmp_path / name / 'metrics.jsonl').read_text().splitlines()]
               for name in ('whole', 'resumed')]

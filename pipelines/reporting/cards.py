@@ -78,13 +78,20 @@ def trade_off(cards: Sequence[Mapping]) -> Markup:
                 found, clean = found.get('accuracy', found), card['attacks']['clean']['accuracy']
                 axis.errorbar([100 * found['value']], [100 * clean['value']], xerr=_ends([found]), yerr=_ends([clean]),
                               color=colour, marker=sign, ms=9, lw=0, elinewidth=1, label=card['title'])
-            axis.plot([0, 100], [0, 100], ls=':', lw=1, color=GREY)
-            axis.set(xlabel=title, xlim=(0, 100), ylim=(0, 100))
-            axis.grid()
-        axes[0].set_ylabel('Clean accuracy, %')
-        handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc='outside lower center', ncols=2, frameon=False)
+            axis.set(xlabel=title, ylim=(0, 100))
+        _finish(figure, axes, 'Clean accuracy, %', GREY)
         return svg(figure, 'Clean against robust accuracy of every row')
+
+
+def _finish(figure: Any, axes: Any, left: str, colour: str) -> None:
+    """Two panels of percent against percent: the diagonal, one label on the left, one legend below both."""
+    for axis in axes:
+        axis.plot([0, 100], [0, 100], ls=':', lw=1, color=colour)
+        axis.set_xlim(0, 100)
+        axis.grid()
+    axes[0].set_ylabel(left)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc='outside lower center', ncols=2, frameon=False)
 
 
 def reliability(cards: Sequence[Mapping]) -> Markup:
@@ -98,12 +105,8 @@ def reliability(cards: Sequence[Mapping]) -> Markup:
                 bins = next(iter(card['calibration'].values()))[kind]['bins']
                 axis.plot([100 * one['confidence'] for one in bins], [100 * one['accuracy'] for one in bins],
                           color=colour, marker=sign, ms=5, lw=1.2, label=card['title'])
-            axis.plot([0, 100], [0, 100], ls=':', lw=1, color=TEXT)
-            axis.set(xlabel='Confidence, %', xlim=(0, 100), ylim=(0, 100), title=title)
-            axis.grid()
-        axes[0].set_ylabel('Right answers, %')
-        handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc='outside lower center', ncols=2, frameon=False)
+            axis.set(xlabel='Confidence, %', ylim=(0, 100), title=title)
+        _finish(figure, axes, 'Right answers, %', TEXT)
         return svg(figure, 'Share of right answers by confidence')
 
 
